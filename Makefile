@@ -1,0 +1,42 @@
+# make demo: restore the sample photos; make test: the whole test suite. Both install what is missing into .venv.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: install demo test lint format bench clean
+
+$(VENV)/.runtime: setup.py constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12) and "Python 3.10 to 3.12 is needed, this is " + sys.version.split()[0])'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) setuptools wheel cython numpy torch torchvision
+	$(PIP) --no-build-isolation basicsr  # its build imports torch and numpy
+	$(PIP) --no-build-isolation -e .
+	touch $@
+
+$(VENV)/.test: $(VENV)/.runtime
+	$(PIP) --no-build-isolation -e '.[test]'
+	touch $@
+
+install: $(VENV)/.runtime
+
+demo: $(VENV)/.runtime
+	$(BIN)/daefr demo --output demo
+
+test: $(VENV)/.test
+	$(BIN)/python -m pytest tests -q
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/.test
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.test
+	$(BIN)/python -m tests.benchmarks
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info

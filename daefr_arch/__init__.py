@@ -1,0 +1,36 @@
+"""DAEFR (Tsai et al., "Dual Associated Encoder for Face Restoration", ICLR 2024) for BasicSR.
+
+Importing the package registers its networks, losses, models, datasets and metrics in BasicSR's registries.
+"""
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from daefr_arch.version import __version__
+
+if TYPE_CHECKING:
+    from daefr_arch.restoration.restorer import DAEFRRestorer
+
+__all__ = ['DAEFRRestorer', '__version__', 'register']
+
+
+def register() -> None:
+    """Registers everything of this package in BasicSR's registries. Calling it again changes nothing."""
+    from daefr_arch import archs, compat, data, losses, metrics, models
+    from daefr_arch.registration import import_modules
+
+    compat.apply()
+    for package, suffix in ((archs, 'arch'), (losses, 'loss'), (data, 'dataset'), (metrics, 'metric'), (models, 'model')):
+        import_modules(package, suffix)
+
+
+def __getattr__(name: str) -> Any:
+    if name == 'DAEFRRestorer':  # facexlib and the detectors are loaded only where photos are restored
+        from daefr_arch.restoration.restorer import DAEFRRestorer
+
+        return DAEFRRestorer
+    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+
+
+if os.environ.pop('DAEFR_DEFER_REGISTRATION', None) is None:
+    register()

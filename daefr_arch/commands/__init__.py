@@ -1,0 +1,1 @@
+"""The subcommands of the daefr command, a module each."""

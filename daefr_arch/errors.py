@@ -1,0 +1,17 @@
+"""Errors that a user can act on. The command prints their message without a traceback."""
+
+
+class DAEFRError(Exception):
+    """Base of the errors below."""
+
+
+class InputError(DAEFRError, ValueError):
+    """An image, folder, option or argument is not what was expected; the message says what was, and what came."""
+
+
+class WeightsError(DAEFRError, RuntimeError):
+    """A weight file is missing, damaged, of another kind, or does not fit the network."""
+
+
+class UsageError(DAEFRError, ValueError):
+    """The arguments of the command contradict each other or the files that they name: nothing was started."""

@@ -1,0 +1,1 @@
+"""BasicSR models: the training stages."""

@@ -1,0 +1,1 @@
+"""From a photo to its restored faces and back."""

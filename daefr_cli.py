@@ -1,0 +1,16 @@
+"""The console command's entry. `daefr --help` must not wait for torch and basicsr, which `import daefr_arch` loads."""
+
+import os
+import sys
+
+
+def main() -> int:
+    """Runs `daefr` with the arguments of the process; returns the exit code."""
+    os.environ['DAEFR_DEFER_REGISTRATION'] = '1'  # read, and removed, by daefr_arch/__init__.py
+    from daefr_arch.cli import main as run
+
+    return run()
+
+
+if __name__ == '__main__':
+    sys.exit(main())
