@@ -1,0 +1,112 @@
+"""Encoder and decoder of the codebook autoencoder (Table 5)."""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from daefr_arch.archs.layers import AttentionBlock, Downsample, GroupNormSiLU, ResidualBlock, Upsample
+
+
+class _Middle(nn.Module):
+    """Residual block, self-attention, residual block at the lowest resolution."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.block_1 = ResidualBlock(channels, channels)
+        self.attn_1 = AttentionBlock(channels)
+        self.block_2 = ResidualBlock(channels, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.block_2(self.attn_1(self.block_1(x)))
+
+
+class _Level(nn.Module):
+    """The residual blocks of one resolution, each followed by attention if asked for, then the change of resolution."""
+
+    def __init__(self, in_channels: int, out_channels: int, blocks: int, attention: bool, resample: nn.Module) -> None:
+        super().__init__()
+        self.block = nn.ModuleList(
+            ResidualBlock(in_channels if index == 0 else out_channels, out_channels) for index in range(blocks)
+        )
+        self.attn = nn.ModuleList(AttentionBlock(out_channels) for _ in range(blocks if attention else 0))
+        self.resample = resample
+
+    def forward(self, x: Tensor) -> Tensor:
+        for index, block in enumerate(self.block):
+            x = block(x)
+            if self.attn:
+                x = self.attn[index](x)
+        return self.resample(x)
+
+
+class Encoder(nn.Module):
+    """Image (B, 3, R, R) in [-1, 1], RGB -> feature (B, z_channels, r, r), r = R / 2^(levels - 1)."""
+
+    def __init__(
+        self,
+        resolution: int,
+        ch: int,
+        ch_mult: Sequence[int],
+        num_res_blocks: int,
+        attn_resolutions: Sequence[int],
+        z_channels: int,
+    ) -> None:
+        super().__init__()
+        self.conv_in = nn.Conv2d(3, ch, 3, padding=1)
+        self.down = nn.ModuleList()
+        channels, last = ch, len(ch_mult) - 1
+        for level, multiplier in enumerate(ch_mult):
+            out_channels = ch * multiplier
+            resample = nn.Identity() if level == last else Downsample(out_channels)
+            attention = resolution >> level in attn_resolutions
+            self.down.append(_Level(channels, out_channels, num_res_blocks, attention, resample))
+            channels = out_channels
+        self.mid = _Middle(channels)
+        self.norm_out = GroupNormSiLU(channels)
+        self.conv_out = nn.Conv2d(channels, z_channels, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.conv_in(x)
+        for level in self.down:
+            h = level(h)
+        return self.conv_out(self.norm_out(self.mid(h)))
+
+
+class Decoder(nn.Module):
+    """Feature (B, z_channels, r, r) -> image (B, 3, R, R), about [-1, 1], RGB. Mirrors the encoder, with one residual
+    block more a level; `up[0]` is the highest resolution."""
+
+    def __init__(
+        self,
+        resolution: int,
+        ch: int,
+        ch_mult: Sequence[int],
+        num_res_blocks: int,
+        attn_resolutions: Sequence[int],
+        z_channels: int,
+    ) -> None:
+        super().__init__()
+        channels = ch * ch_mult[-1]
+        self.conv_in = nn.Conv2d(z_channels, channels, 3, padding=1)
+        self.mid = _Middle(channels)
+        levels: list[nn.Module] = []
+        for level in reversed(range(len(ch_mult))):
+            out_channels = ch * ch_mult[level]
+            resample = nn.Identity() if level == 0 else Upsample(out_channels)
+            attention = resolution >> level in attn_resolutions
+            levels.insert(0, _Level(channels, out_channels, num_res_blocks + 1, attention, resample))
+            channels = out_channels
+        self.up = nn.ModuleList(levels)
+        self.norm_out = GroupNormSiLU(channels)
+        self.conv_out = nn.Conv2d(channels, 3, 3, padding=1)
+
+    @property
+    def last_layer(self) -> Tensor:
+        """The weight at which the adaptive adversarial weight compares gradients."""
+        return self.conv_out.weight
+
+    def forward(self, feature: Tensor) -> Tensor:
+        h = self.mid(self.conv_in(feature))
+        for level in reversed(self.up):
+            h = level(h)
+        return self.conv_out(self.norm_out(h))

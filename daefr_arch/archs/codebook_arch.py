@@ -1,0 +1,72 @@
+"""The autoencoder of the codebook and association stages (Sec. 3.1 and 3.2)."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from basicsr.utils.registry import ARCH_REGISTRY
+from torch import Tensor, nn
+
+from daefr_arch.archs.autoencoder import Decoder, Encoder
+from daefr_arch.archs.layers import check_image_batch
+from daefr_arch.archs.quantizer import VectorQuantizer
+
+
+class CodebookOutput(NamedTuple):
+    """reconstruction: (B, 3, R, R); feature Z and codes Z^c: (B, d, r, r); indices: (B, r * r) int64, row-major."""
+
+    reconstruction: Tensor
+    feature: Tensor
+    codes: Tensor
+    indices: Tensor
+
+
+@ARCH_REGISTRY.register()
+class DAEFRCodebook(nn.Module):
+    """Vector-quantised autoencoder of one domain, HQ or LQ (Sec. 3.1, Table 5).
+
+    forward: image batch (B, 3, R, R) in [-1, 1], RGB -> CodebookOutput.
+
+    Args:
+        resolution: side R of the images in pixels, a multiple of 2^(levels - 1).
+        ch, ch_mult: channels of the first level, and each level's multiple of them.
+        num_res_blocks: residual blocks a level of the encoder (the decoder has one more).
+        attn_resolutions: sides of the levels with self-attention.
+        z_channels, embed_dim: channels of the encoder's output, and of the codes.
+        codebook_size: number N of codes.
+
+    Raises ValueError or TypeError for images of another size, channel count or dtype.
+    """
+
+    def __init__(
+        self,
+        resolution: int = 512,
+        ch: int = 64,
+        ch_mult: Sequence[int] = (1, 2, 2, 4, 4, 8),
+        num_res_blocks: int = 2,
+        attn_resolutions: Sequence[int] = (16,),
+        z_channels: int = 256,
+        embed_dim: int = 256,
+        codebook_size: int = 1024,
+    ) -> None:
+        super().__init__()
+        self.resolution = resolution
+        sizes = (resolution, ch, ch_mult, num_res_blocks, attn_resolutions, z_channels)
+        self.encoder = Encoder(*sizes)
+        self.quant_conv = nn.Conv2d(z_channels, embed_dim, 1)
+        self.codebook = VectorQuantizer(codebook_size, embed_dim)
+        self.post_quant_conv = nn.Conv2d(embed_dim, z_channels, 1)
+        self.decoder = Decoder(*sizes)
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Image batch (B, 3, R, R) in [-1, 1], RGB -> feature Z (B, d, r, r), not quantised."""
+        check_image_batch(x, 3, self.resolution, self.quant_conv.weight)
+        return self.quant_conv(self.encoder(x))
+
+    def decode(self, feature: Tensor) -> Tensor:
+        """Quantised feature (B, d, r, r) -> image batch (B, 3, R, R), about [-1, 1], RGB."""
+        return self.decoder(self.post_quant_conv(feature))
+
+    def forward(self, x: Tensor) -> CodebookOutput:
+        feature = self.encode(x)
+        quantized = self.codebook(feature)
+        return CodebookOutput(self.decode(quantized.feature), feature, quantized.codes, quantized.indices)

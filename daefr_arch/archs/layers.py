@@ -1,0 +1,140 @@
+"""Blocks that the encoders, the decoder, the fusion and the transformer share. Feature maps are (B, C, H, W)."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+GROUPS = 32  # of every GroupNorm (Table 5)
+
+
+def check_image_batch(x: Tensor, channels: int, size: int | None, parameter: Tensor) -> None:
+    """Raises ValueError or TypeError unless x is a float batch (B, channels, size, size) that fits the parameters."""
+    expected = f'(B, {channels}, {size or "H"}, {size or "W"})'
+    if x.ndim != 4 or x.shape[1] != channels or (size is not None and tuple(x.shape[2:]) != (size, size)):
+        raise ValueError(f'expected an image batch {expected}, got a tensor {tuple(x.shape)}')
+    if not x.is_floating_point():
+        raise TypeError(f'expected a floating-point image batch in [-1, 1], got {x.dtype}')
+    if x.dtype != parameter.dtype and not torch.is_autocast_enabled(x.device.type):
+        raise TypeError(f'expected an image batch of {parameter.dtype}, like the parameters, got {x.dtype}')
+
+
+def to_tokens(feature: Tensor) -> Tensor:
+    """(B, C, H, W) -> (B, H * W, C), row-major. Free of copies when the map is channels_last."""
+    return feature.permute(0, 2, 3, 1).flatten(1, 2)
+
+
+def to_map(tokens: Tensor, height: int, width: int) -> Tensor:
+    """(B, H * W, C), row-major -> (B, C, H, W)."""
+    return tokens.unflatten(1, (height, width)).permute(0, 3, 1, 2)
+
+
+class GroupNormSiLU(nn.GroupNorm):
+    """GroupNorm (32 groups, eps 1e-6) and SiLU as one module, (B, C, H, W) -> same: one place to fuse the two."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(GROUPS, channels, eps=1e-6)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.silu(super().forward(x), inplace=not torch.is_grad_enabled())
+
+
+class ResidualBlock(nn.Module):
+    """Twice GroupNorm, SiLU, 3x3 convolution; 1x1 shortcut where the channels change (Table 5).
+
+    (B, in_channels, H, W) -> (B, out_channels, H, W).
+    """
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.norm1 = GroupNormSiLU(in_channels)
+        self.conv1 = nn.Conv2d(in_channels, out_channels, 3, padding=1)
+        self.norm2 = GroupNormSiLU(out_channels)
+        self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1)
+        same = in_channels == out_channels
+        self.shortcut = nn.Identity() if same else nn.Conv2d(in_channels, out_channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.conv1(self.norm1(x))
+        return self.shortcut(x) + self.conv2(self.norm2(h))
+
+
+class MultiHeadAttention(nn.Module):
+    """softmax(Q K^T / sqrt(d)) V over tokens (B, N, C), with linear q, k, v and output projections (Eq. 9)."""
+
+    def __init__(self, channels: int, heads: int) -> None:
+        super().__init__()
+        if channels % heads:
+            raise ValueError(f'expected a number of heads that divides {channels} channels, got {heads}')
+        self.heads = heads
+        self.q = nn.Linear(channels, channels)
+        self.k = nn.Linear(channels, channels)
+        self.v = nn.Linear(channels, channels)
+        self.proj_out = nn.Linear(channels, channels)
+
+    def forward(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        def split(x: Tensor) -> Tensor:
+            return x.unflatten(2, (self.heads, -1)).transpose(1, 2)
+
+        out = F.scaled_dot_product_attention(split(self.q(query)), split(self.k(key)), split(self.v(value)))
+        return self.proj_out(out.transpose(1, 2).flatten(2))
+
+
+class AttentionBlock(nn.Module):
+    """Residual attention on feature maps: self-attention, or cross-attention with a second input (Eq. 9).
+
+    forward(x, other): the query comes from the normed `other` (x itself in self-attention), key and value from the
+    normed x; the residual is on x. All maps are (B, C, H, W).
+    """
+
+    def __init__(self, channels: int, heads: int = 1, cross: bool = False) -> None:
+        super().__init__()
+        self.norm1 = nn.GroupNorm(GROUPS, channels, eps=1e-6)
+        self.norm2 = nn.GroupNorm(GROUPS, channels, eps=1e-6) if cross else None
+        self.attention = MultiHeadAttention(channels, heads)
+
+    def forward(self, x: Tensor, other: Tensor | None = None) -> Tensor:
+        if (other is None) != (self.norm2 is None):
+            raise ValueError('a cross-attention block needs two inputs, a self-attention block one')
+        context = to_tokens(self.norm1(x))
+        query = context if self.norm2 is None else to_tokens(self.norm2(other))
+        return x + to_map(self.attention(query, context, context), *x.shape[2:])
+
+
+class Downsample(nn.Module):
+    """Strided 3x3 convolution, padded by one right and below: (B, C, H, W) -> (B, C, H/2, W/2)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels, 3, stride=2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv(F.pad(x, (0, 1, 0, 1)))
+
+
+class Upsample(nn.Module):
+    """Nearest x2 and a 3x3 convolution: (B, C, H, W) -> (B, C, 2H, 2W)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv(F.interpolate(x, scale_factor=2.0, mode='nearest'))
+
+
+class TransformerLayer(nn.Module):
+    """Pre-norm self-attention and a GELU MLP on tokens (B, N, C); the position is added to query and key only."""
+
+    def __init__(self, channels: int, heads: int, dim_mlp: int) -> None:
+        super().__init__()
+        self.norm1 = nn.LayerNorm(channels)
+        self.attention = MultiHeadAttention(channels, heads)
+        self.norm2 = nn.LayerNorm(channels)
+        self.linear1 = nn.Linear(channels, dim_mlp)
+        self.linear2 = nn.Linear(dim_mlp, channels)
+
+    def forward(self, tokens: Tensor, position: Tensor) -> Tensor:
+        value = self.norm1(tokens)
+        query = value + position.to(value.dtype)
+        tokens = tokens + self.attention(query, query, value)
+        return tokens + self.linear2(F.gelu(self.linear1(self.norm2(tokens))))
