@@ -20,7 +20,13 @@ def register() -> None:
     from daefr_arch.registration import import_modules
 
     compat.apply()
-    for package, suffix in ((archs, 'arch'), (losses, 'loss'), (data, 'dataset'), (metrics, 'metric'), (models, 'model')):
+    for package, suffix in (
+        (archs, 'arch'),
+        (losses, 'loss'),
+        (data, 'dataset'),
+        (metrics, 'metric'),
+        (models, 'model'),
+    ):
         import_modules(package, suffix)
 
 
