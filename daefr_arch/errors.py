@@ -13,5 +13,9 @@ class WeightsError(DAEFRError, RuntimeError):
     """A weight file is missing, damaged, of another kind, or does not fit the network."""
 
 
+class OutputError(DAEFRError, OSError):
+    """A result cannot be written: the disk is full, the folder is read-only or not there. Nothing half is left."""
+
+
 class UsageError(DAEFRError, ValueError):
     """The arguments of the command contradict each other or the files that they name: nothing was started."""

@@ -1,0 +1,38 @@
+"""Files that appear whole or not at all."""
+
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from daefr_arch.errors import OutputError
+
+
+@contextmanager
+def atomic_path(path: str | Path) -> Iterator[Path]:
+    """A temporary path in the folder of `path` to write to; renamed to `path` at the end, removed on failure.
+
+    Raises:
+        OutputError: an OSError while writing (disk full, read-only, no such folder).
+    """
+    path = Path(path)
+    # a name of constant length: `path` itself may be as long as the file system allows
+    temporary = path.with_name(f'.daefr-{uuid.uuid4().hex}{path.suffix}')
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    except OSError as error:
+        raise OutputError(f'{path}: cannot be written: {error.strerror or error}') from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: str | Path, data: bytes) -> None:
+    """Writes the file whole or not at all.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(data)
