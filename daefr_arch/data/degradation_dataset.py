@@ -22,6 +22,7 @@ from torchvision.transforms.functional import normalize
 from daefr_arch.data.degradation import DegradationRanges, degrade, draw_params
 from daefr_arch.data.draw_sampler import Draw
 from daefr_arch.data.image_source import open_source
+from daefr_arch.data.resize import resize_square
 from daefr_arch.errors import InputError
 from daefr_arch.options import check_keys
 
@@ -94,7 +95,7 @@ class DAEFRDegradationDataset(Dataset):
         image, path = self._read_or_skip(int(index))
         if self.use_hflip and rng.random() < 0.5:
             image = np.ascontiguousarray(image[:, ::-1])
-        gt = resize_square(image, self.gt_size).astype(np.float32) / 255
+        gt = image.astype(np.float32) / 255
         lq = np.rint(degrade(gt, draw_params(self.ranges, rng)) * 255) / np.float32(255)
         lq_tensor = self._to_tensor(lq)
         gt_tensor = lq_tensor.clone() if self.target == 'lq' else self._to_tensor(gt)
@@ -126,20 +127,13 @@ class DAEFRDegradationDataset(Dataset):
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
         if image is None:
             raise InputError(f'{name} of {self.opt["dataroot_gt"]}: missing, damaged, or not an image')
-        if image.shape[0] != image.shape[1]:
-            raise InputError(f'{name} of {self.opt["dataroot_gt"]}: expected a square face, got {image.shape[1::-1]}')
-        return image
+        try:
+            return resize_square(image, self.gt_size)
+        except InputError as error:
+            raise InputError(f'{name} of {self.opt["dataroot_gt"]}: {error}') from error
 
     def _to_tensor(self, image: np.ndarray) -> torch.Tensor:
         return normalize(img2tensor(image, bgr2rgb=True, float32=True), self.mean, self.std, inplace=True)
-
-
-def resize_square(image: np.ndarray, size: int) -> np.ndarray:
-    """Resizes (H, W, 3) to (size, size, 3): by area when it shrinks, which keeps it free of aliasing, else bilinear."""
-    if image.shape[:2] == (size, size):
-        return image
-    shrinks = size < image.shape[0]
-    return cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
 
 
 def _one_of(opt: dict[str, Any], key: str, valid: Sequence[str], where: str) -> str:
