@@ -1,0 +1,31 @@
+"""Colours of a restored face against those of the photo it came from."""
+
+import cv2
+import numpy as np
+
+GREY_TOLERANCE = 3.0  # mean difference of the channels, of 255: JPEG leaves up to about 2 in a grey photo
+
+
+def is_grey(img: np.ndarray) -> bool:
+    """Whether an image (H, W, 3) uint8 shows no colour."""
+    blue, green, red = (channel.astype(np.int16) for channel in cv2.split(img))
+    differences = (blue - green, green - red, red - blue)
+    return all(float(np.abs(difference).mean()) < GREY_TOLERANCE for difference in differences)
+
+
+def match_colour(face: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """`face` with the mean and standard deviation of every Lab channel of `reference`; both (H, W, 3) BGR uint8.
+
+    Reinhard et al., "Color Transfer between Images", 2001.
+    """
+    lab, target = (cv2.cvtColor(img.astype(np.float32) / 255, cv2.COLOR_BGR2LAB) for img in (face, reference))
+    mean, deviation = lab.mean(axis=(0, 1)), lab.std(axis=(0, 1))
+    target_mean, target_deviation = target.mean(axis=(0, 1)), target.std(axis=(0, 1))
+    matched = (lab - mean) * (target_deviation / np.maximum(deviation, 1e-3)) + target_mean
+    bgr = cv2.cvtColor(matched.astype(np.float32), cv2.COLOR_LAB2BGR)
+    return np.rint(bgr.clip(0, 1) * 255).astype(np.uint8)
+
+
+def blend_faces(restored: np.ndarray, cropped: np.ndarray, share: float) -> np.ndarray:
+    """`share` of the restored and 1 - `share` of the cropped face, rounded; share in [0, 1], both (H, W, 3) uint8."""
+    return cv2.addWeighted(restored, share, cropped, 1 - share, 0)

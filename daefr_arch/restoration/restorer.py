@@ -1,0 +1,275 @@
+"""Photos in, photos with restored faces out: the Python API, in GFPGANer's shape."""
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import nn
+
+from daefr_arch import checkpoints
+from daefr_arch.errors import InputError
+from daefr_arch.restoration import colour
+from daefr_arch.restoration.aligner import crop_face, estimate_alignment, similarity_scale
+from daefr_arch.restoration.background import BackgroundUpsampler, RealESRGANUpsampler, enlarge_photo
+from daefr_arch.restoration.detector import MIN_FACE_SIZE, SCORE_THRESHOLD, FaceDetector, build_detector, center_face
+from daefr_arch.restoration.face_mask import FaceParser, feather_mask
+from daefr_arch.restoration.face_network import FaceNetwork
+from daefr_arch.restoration.paster import RestoredFace, paste_faces
+from daefr_arch.restoration.photo import as_uint8, without_colour
+from daefr_arch.restoration.report import FAILED, FaceReport, PhotoReport
+
+logger = logging.getLogger(__name__)
+
+MASKS = ('feather', 'parse')
+Enhanced = tuple[list[np.ndarray], list[np.ndarray], np.ndarray | None]
+
+
+@dataclass
+class _Work:
+    """A photo on its way: crops, alignments and results of its faces run parallel to the report's faces."""
+
+    img: np.ndarray
+    report: PhotoReport = field(default_factory=PhotoReport)
+    crops: list[np.ndarray] = field(default_factory=list)
+    matrices: list[np.ndarray] = field(default_factory=list)
+    restored: list[np.ndarray | None] = field(default_factory=list)
+
+
+class DAEFRRestorer:
+    """Restores the faces of photos. Photos are BGR arrays (H, W, 3) or grey ones (H, W), uint8 or uint16.
+
+    Args:
+        model: name of the manifest ('daefr-lite', 'daefr'), a weight file, or a network with `.resolution`.
+        model_path: weight file; takes precedence over `model`.
+        upscale: size of the result over that of the photo.
+        device: 'auto', 'cpu', 'cuda', 'cuda:1', ... precision: 'auto', 'fp32', 'tf32', 'bf16' or 'fp16'.
+        batch_size: faces that go through the network at once; halved when memory runs out.
+        detector: a name of DETECTORS, or an object with `detect`. det_weights: weight file of the named detector.
+        det_score: detections below it are left out. min_face_size: so are faces below it, in pixels of the photo.
+        bg_upsampler: None (Lanczos), 'realesrgan', or an object with `enhance`, such as a RealESRGANer.
+        bg_weights, bg_tile: weight file and tile side of 'realesrgan'.
+        mask: 'feather' (soft square) or 'parse' (the face's outline by ParseNet). parse_weights: its weight file.
+        blend: share of the restored face in the result; the rest is the input crop.
+        match_colour: give restored faces the mean colours and contrast of their crops.
+        offline: never download anything.
+
+    `last_report` and `last_reports` describe the photos of the last call. Raises InputError for impossible options,
+    WeightsError where weights are missing or do not fit.
+    """
+
+    def __init__(
+        self,
+        model: str | Path | nn.Module = 'daefr-lite',
+        *,
+        model_path: str | Path | None = None,
+        upscale: float = 2,
+        device: str | torch.device = 'auto',
+        precision: str = 'auto',
+        batch_size: int = 8,
+        detector: str | FaceDetector = 'auto',
+        det_weights: str | Path | None = None,
+        det_score: float = SCORE_THRESHOLD,
+        min_face_size: float = MIN_FACE_SIZE,
+        bg_upsampler: str | BackgroundUpsampler | None = None,
+        bg_weights: str | Path | None = None,
+        bg_tile: int = 400,
+        mask: str = 'feather',
+        parse_weights: str | Path | None = None,
+        blend: float = 1.0,
+        match_colour: bool = False,
+        offline: bool = False,
+    ) -> None:
+        if not upscale > 0:
+            raise InputError(f'upscale: expected a number above 0, got {upscale}')
+        if not 0 <= blend <= 1:
+            raise InputError(f'blend: expected a share between 0 and 1, got {blend}')
+        if mask not in MASKS:
+            raise InputError(f'mask: expected one of {", ".join(MASKS)}, got {mask!r}')
+        if isinstance(bg_upsampler, str) and bg_upsampler != 'realesrgan':
+            raise InputError(f"bg_upsampler: expected None, 'realesrgan' or an upsampler object, got {bg_upsampler!r}")
+        self.upscale, self.blend, self.match_colour = upscale, blend, match_colour
+        network = (
+            model if isinstance(model, nn.Module) else checkpoints.load_network(model_path or model, offline=offline)
+        )
+        self.network = FaceNetwork(network, device=device, precision=precision, batch_size=batch_size)
+        self.device = self.network.device
+        self.detector = detector
+        if isinstance(detector, str):
+            self.detector = build_detector(
+                detector,
+                device=self.device,
+                offline=offline,
+                weights=det_weights,
+                score_threshold=det_score,
+                min_face_size=min_face_size,
+            )
+        self.parser = (
+            FaceParser(device=self.device, offline=offline, weights=parse_weights) if mask == 'parse' else None
+        )
+        self.bg_upsampler = bg_upsampler
+        if isinstance(bg_upsampler, str):
+            self.bg_upsampler = RealESRGANUpsampler(
+                weights=bg_weights, tile=bg_tile, device=self.device, precision=precision, offline=offline
+            )
+        self.last_reports: list[PhotoReport] = []
+        self._warned_of_weight = False
+
+    @property
+    def face_size(self) -> int:
+        """Side of the aligned faces in pixels: the network's."""
+        return self.network.face_size
+
+    @property
+    def last_report(self) -> PhotoReport:
+        """The report of the last photo."""
+        return self.last_reports[-1]
+
+    def enhance(
+        self,
+        img: np.ndarray,
+        has_aligned: bool = False,
+        only_center_face: bool = False,
+        paste_back: bool = True,
+        weight: float | None = None,
+    ) -> Enhanced:
+        """Restores the faces of a photo; as GFPGANer.enhance.
+
+        has_aligned: the image is one aligned face (resized to the network's size where it has another).
+        only_center_face: only the face nearest to the photo's centre. paste_back: also make the whole photo.
+        weight: fidelity in [0, 1], CodeFormer's w, for networks with the LQ control module (appendix C).
+
+        Returns (cropped_faces, restored_faces, restored_img): lists of (R, R, 3) BGR uint8 in the same order, and the
+        photo at `upscale` times its size, None for aligned faces and without paste_back. A face whose restoration
+        failed is in neither list, and the photo keeps its own pixels there: see `last_report`.
+        """
+        return self.enhance_batch(
+            [img],
+            has_aligned=has_aligned,
+            only_center_face=only_center_face,
+            paste_back=paste_back,
+            weight=weight,
+        )[0]
+
+    def enhance_batch(
+        self,
+        images: Sequence[np.ndarray],
+        *,
+        has_aligned: bool = False,
+        only_center_face: bool = False,
+        paste_back: bool = True,
+        weight: float | None = None,
+    ) -> list[Enhanced]:
+        """`enhance` for several photos, whose faces share the network's batches; `last_reports` is parallel to them."""
+        s_lq = self._control_strength(weight)
+        works = [_Work(_checked(img)) for img in images]
+        for work in works:
+            if has_aligned:
+                self._take_aligned(work)
+            else:
+                self._find_faces(work, only_center_face)
+        self._restore_faces(works, s_lq)
+        self.last_reports = [work.report for work in works]
+        return [self._finish(work, paste_back and not has_aligned) for work in works]
+
+    def _control_strength(self, weight: float | None) -> float | None:
+        """`weight` as s_lq, or None with one warning where the network has no control module."""
+        if weight is None:
+            return None
+        if not 0 <= weight <= 1:
+            raise InputError(f'weight: expected a fidelity between 0 and 1, got {weight}')
+        if self.network.has_control:
+            return weight
+        if not self._warned_of_weight:
+            logger.warning('weight has no effect: this model has no LQ control module; see the option blend')
+            self._warned_of_weight = True
+        return None
+
+    def _take_aligned(self, work: _Work) -> None:
+        """The image itself as the only face."""
+        crop, size = as_uint8(work.img), self.face_size
+        if crop.shape[:2] != (size, size):
+            shrinks = min(crop.shape[:2]) > size
+            crop = cv2.resize(crop, (size, size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+        work.crops, work.report.faces = [crop], [FaceReport()]
+
+    def _find_faces(self, work: _Work, only_center_face: bool) -> None:
+        """Detects and aligns."""
+        start = time.perf_counter()
+        height, width = work.img.shape[:2]
+        faces = self.detector.detect(as_uint8(work.img))
+        if only_center_face and faces:
+            faces = [center_face(faces, height, width)]
+        for face in faces:
+            report = FaceReport.of(face)
+            matrix = estimate_alignment(face.landmarks, self.face_size)
+            if similarity_scale(matrix) * self.upscale < 0.5:
+                side = round(self.face_size / similarity_scale(matrix))
+                report.warnings.append(f'{side} px wide, restored at {self.face_size} px: the result is softer')
+            work.matrices.append(matrix)
+            work.crops.append(as_uint8(crop_face(work.img, matrix, self.face_size)))
+            work.report.faces.append(report)
+        work.report.seconds['detect'] = time.perf_counter() - start
+
+    def _restore_faces(self, works: Sequence[_Work], s_lq: float | None) -> None:
+        """Sends the faces of all photos through the network together."""
+        start = time.perf_counter()
+        crops = [crop for work in works for crop in work.crops]
+        results = iter(self.network.restore(crops, s_lq=s_lq))
+        seconds = (time.perf_counter() - start) / max(1, len(crops))
+        for work in works:
+            for crop, report in zip(work.crops, work.report.faces, strict=True):
+                restored = next(results)
+                report.seconds = seconds
+                if restored is None:
+                    report.status = FAILED
+                    report.warnings.append(
+                        'the network output is not finite, in float32 too: the face was left as it is'
+                    )
+                work.restored.append(None if restored is None else self._adjusted(restored, crop))
+            work.report.seconds['restore'] = seconds * len(work.crops)
+
+    def _adjusted(self, restored: np.ndarray, crop: np.ndarray) -> np.ndarray:
+        """The restored face with the colours and the share of the crop that were asked for."""
+        if self.match_colour:
+            restored = colour.match_colour(restored, crop)
+        if colour.is_grey(crop):  # the network has seen colour photos: it would tint a grey face
+            restored = without_colour(restored)
+        return restored if self.blend == 1 else colour.blend_faces(restored, crop, self.blend)
+
+    def _finish(self, work: _Work, paste_back: bool) -> Enhanced:
+        """Enlarges the photo, pastes its faces, and returns what `enhance` does."""
+        img = None
+        if paste_back:
+            start = time.perf_counter()
+            img = enlarge_photo(work.img, self.upscale, self.bg_upsampler)
+            enlarged = time.perf_counter()
+            img = paste_faces(img, self._pasted(work), self.upscale)
+            work.report.seconds['background'] = enlarged - start
+            work.report.seconds['paste'] = time.perf_counter() - enlarged
+        crops = [crop for crop, face in zip(work.crops, work.restored, strict=True) if face is not None]
+        return crops, [face for face in work.restored if face is not None], img
+
+    def _pasted(self, work: _Work) -> list[RestoredFace]:
+        """The photo's restored faces with their masks."""
+        return [
+            RestoredFace(face, self.parser.mask(face) if self.parser else feather_mask(self.face_size), matrix)
+            for face, matrix in zip(work.restored, work.matrices, strict=True)
+            if face is not None
+        ]
+
+
+def _checked(img: np.ndarray) -> np.ndarray:
+    """The photo as BGR (H, W, 3); raises InputError for anything that is no photo."""
+    if not isinstance(img, np.ndarray) or img.dtype not in (np.uint8, np.uint16):
+        kind = f'{img.dtype} array' if isinstance(img, np.ndarray) else type(img).__name__
+        raise InputError(f'photo: expected a uint8 or uint16 array, got {kind}')
+    if img.ndim == 2:
+        return cv2.cvtColor(img, cv2.COLOR_GRAY2BGR)
+    if img.ndim != 3 or img.shape[2] != 3 or 0 in img.shape:
+        raise InputError(f'photo: expected BGR (H, W, 3) or grey (H, W), got an array of shape {img.shape}')
+    return img
