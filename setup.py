@@ -24,9 +24,10 @@ setup(
     long_description_content_type='text/markdown',
     license='Apache-2.0',
     python_requires='>=3.10,<3.13',  # basicsr 1.4.2 does not build on 3.13
-    packages=find_packages(include=['daefr_arch', 'daefr_arch.*']),
+    packages=[*find_packages(include=['daefr_arch', 'daefr_arch.*']), 'daefr_arch.weights'],
+    package_dir={'daefr_arch.weights': 'weights'},  # so that an installed package finds its default model
     py_modules=['daefr_cli'],
-    package_data={'daefr_arch': ['py.typed']},
+    package_data={'daefr_arch': ['py.typed'], 'daefr_arch.weights': ['*.safetensors', '*.yml', '*.md']},
     install_requires=[
         'basicsr>=1.4.2',
         'facexlib>=0.3.0',

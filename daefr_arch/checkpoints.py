@@ -1,0 +1,182 @@
+"""Loading, verifying and writing weights: official, BasicSR and safetensors files alike.
+
+Nothing here runs code of a file: everything is read with `weights_only=True`.
+"""
+
+import json
+import os
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from basicsr.archs import build_network
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from daefr_arch.downloads import cache_folder, fetch, find, manifest
+from daefr_arch.errors import WeightsError
+from daefr_arch.official_layout import StateDict, check_state_dict, convert_official, infer_options, is_official
+
+__all__ = [
+    'DEFAULT_MODEL',
+    'Checkpoint',
+    'cache_folder',
+    'convert_official',
+    'fetch',
+    'find',
+    'load_network',
+    'load_part',
+    'manifest',
+    'read_checkpoint',
+    'save_network',
+]
+
+DEFAULT_MODEL = 'daefr-lite'
+_BASICSR_KEYS = ('params_ema', 'params', 'state_dict')  # the first that the file has is read
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a file holds: a state dict, and the network's options if the file states them (ours do)."""
+
+    state_dict: StateDict
+    options: dict[str, Any] | None
+
+
+def read_checkpoint(path: str | Path) -> Checkpoint:
+    """Reads .safetensors, BasicSR's .pth (params_ema before params) or a Lightning .ckpt, on the CPU.
+
+    Raises WeightsError for a missing or damaged file, for one without tensors, and for a pickle that needs more than
+    `weights_only=True` allows.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise WeightsError(f'no weight file at {path}')
+    if path.suffix == '.safetensors':
+        return _read_safetensors(path)
+    return Checkpoint(_tensors(path, _read_pickle(path)), None)
+
+
+def _read_safetensors(path: Path) -> Checkpoint:
+    try:
+        with safe_open(path, framework='pt') as file:
+            state_dict = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  not a mapping
+            options = (file.metadata() or {}).get('network')
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f'{path} is damaged or no safetensors file: {error}') from error
+    return Checkpoint(state_dict, json.loads(options) if options else None)
+
+
+def _read_pickle(path: Path) -> Any:
+    try:
+        return torch.load(path, map_location='cpu', weights_only=True)
+    except pickle.UnpicklingError as error:
+        if path.read_bytes()[:2] not in (b'PK', b'\x80\x02'):
+            raise WeightsError(f'{path} is damaged or no PyTorch file: {error}') from error
+        raise WeightsError(
+            f'{path} holds more than tensors, and unpickling that could run any code: refused. If it is an official '
+            f'checkpoint, `daefr convert {path} OUTPUT.safetensors --ignore-objects` reads its tensors and leaves the '
+            f'rest out without running it. ({str(error).splitlines()[0]})'
+        ) from error
+    except (RuntimeError, EOFError, ValueError, OSError) as error:
+        raise WeightsError(f'{path} is damaged or no PyTorch file: {error}') from error
+
+
+class _Ignored:
+    """Stands in for an object of a checkpoint that is no tensor; takes any state and does nothing with it."""
+
+    def __init__(self, *args: object) -> None:
+        del args
+
+    def __setstate__(self, state: object) -> None:
+        del state
+
+
+def read_ignoring_objects(path: str | Path) -> Checkpoint:
+    """Like read_checkpoint for a pickle with objects (of a trainer, say).
+
+    Each becomes an empty placeholder whose class is ours, so that no code of the file's choice runs.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise WeightsError(f'no weight file at {path}')
+    try:
+        names = torch.serialization.get_unsafe_globals_in_checkpoint(path)
+    except (RuntimeError, ValueError, pickle.UnpicklingError) as error:
+        raise WeightsError(f'{path} is damaged or too old a PyTorch file (before 1.6): {error}') from error
+    with torch.serialization.safe_globals([(_placeholder(name), name) for name in names]):
+        return read_checkpoint(path)
+
+
+def _placeholder(name: str) -> type:
+    """A class of its own a name, because PyTorch keeps its allowed classes by class."""
+    return type(name.replace('.', '_'), (_Ignored,), {})
+
+
+def _tensors(path: Path, content: Any) -> StateDict:
+    if isinstance(content, Mapping):
+        content = next((content[key] for key in _BASICSR_KEYS if key in content), content)
+    if not isinstance(content, Mapping) or not content or not all(isinstance(v, Tensor) for v in content.values()):
+        raise WeightsError(f'{path}: expected a state dict, under one of {", ".join(_BASICSR_KEYS)} or at the top')
+    return dict(content)
+
+
+def load_part(path: str | Path, part: str, resolution: int | None = None) -> Checkpoint:
+    """The state dict of one part in our layout, from a file of any kind.
+
+    Args:
+        path: the file.
+        part: a name that convert_official gives for official files, such as 'codebook', 'hq_codebook' or 'daefr'. A
+            file in our layout holds one network and is taken as it is.
+        resolution: as in infer_options.
+
+    Raises WeightsError if an official file holds no such part.
+    """
+    checkpoint = read_checkpoint(path)
+    if not is_official(checkpoint.state_dict):
+        return checkpoint
+    parts = convert_official(checkpoint.state_dict, resolution)
+    if part not in parts:
+        raise WeightsError(f'{path}: expected an official file with the part {part!r}, this one holds {list(parts)}')
+    return Checkpoint(parts[part], None)
+
+
+def load_network(source: str | Path = DEFAULT_MODEL, *, offline: bool = False, part: str = 'daefr') -> nn.Module:
+    """The network of a file, or of a name in the manifest, in float32, in eval mode, on the CPU.
+
+    Its options come from the file's metadata or, without them, from the tensors. Raises WeightsError where the file is
+    missing, damaged or of another kind.
+    """
+    path = fetch(str(source), offline=offline) if str(source) in manifest() else Path(source)
+    checkpoint = load_part(path, part)
+    options = checkpoint.options or infer_options(checkpoint.state_dict)
+    check_state_dict(checkpoint.state_dict, options)
+    network = build_network(options)
+    network.load_state_dict(checkpoint.state_dict)
+    return network.eval()
+
+
+def save_network(
+    path: str | Path, state_dict: Mapping[str, Tensor], options: Mapping[str, Any], dtype: torch.dtype | None = None
+) -> None:
+    """Writes safetensors that load_network needs nothing else for: the options are in the metadata.
+
+    Floating-point tensors are stored as `dtype`, if given. The file appears whole or not at all.
+    """
+    path = Path(path)
+    tensors = {
+        key: value.detach().to('cpu', dtype if value.is_floating_point() else None).contiguous()
+        for key, value in state_dict.items()
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f'.{path.name}.{os.getpid()}.part')
+    try:
+        save_file(tensors, temporary, metadata={'network': json.dumps(dict(options))})
+        temporary.chmod(0o644)  # safetensors creates files that only their owner can read
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)

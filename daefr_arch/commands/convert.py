@@ -1,0 +1,50 @@
+"""`daefr convert`: a checkpoint of any kind -> safetensors with the network's options in the metadata."""
+
+import argparse
+import logging
+from pathlib import Path
+
+logger = logging.getLogger(__name__)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument('input', type=Path, help='official .ckpt, BasicSR .pth or safetensors file')
+    parser.add_argument(
+        'output', type=Path, help='.safetensors file; a file of several parts gets the part in its name'
+    )
+    parser.add_argument('--part', help='write only this part, such as daefr, hq_codebook, lq_codebook or codebook')
+    parser.add_argument('--half', action='store_true', help='store the weights in float16')
+    parser.add_argument('--resolution', type=int, help='side of the images in pixels, where the keys do not tell it')
+    parser.add_argument(
+        '--ignore-objects', action='store_true', help="leave a pickle's objects out, without running their code"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    import torch
+
+    import daefr_arch  # noqa: F401  registers the networks
+    from daefr_arch import checkpoints, cli, official_layout
+    from daefr_arch.errors import UsageError, WeightsError
+
+    if args.output.suffix != '.safetensors':
+        raise UsageError(f'expected an output ending in .safetensors, got {args.output}')
+    read = checkpoints.read_ignoring_objects if args.ignore_objects else checkpoints.read_checkpoint
+    checkpoint = read(args.input)
+    if official_layout.is_official(checkpoint.state_dict):
+        parts = official_layout.convert_official(checkpoint.state_dict, args.resolution)
+        if args.part is not None and args.part not in parts:
+            raise WeightsError(f'{args.input}: expected the part {args.part!r}, this file holds {list(parts)}')
+        parts = {name: part for name, part in parts.items() if args.part in (None, name)}
+    else:
+        parts = {'network': checkpoint.state_dict}
+    for name, state_dict in parts.items():
+        if name.endswith('discriminator'):
+            options = {'type': 'DAEFRPatchDiscriminator'}
+        else:
+            options = checkpoint.options or official_layout.infer_options(state_dict, args.resolution)
+        output = args.output if len(parts) == 1 else args.output.with_stem(f'{args.output.stem}_{name}')
+        official_layout.check_state_dict(state_dict, options)
+        checkpoints.save_network(output, state_dict, options, torch.float16 if args.half else None)
+        logger.info('%s: %s', output, options)
+    return cli.OK

@@ -1,0 +1,8 @@
+"""The same as `daefr convert`."""
+
+import sys
+
+from daefr_arch.cli import main
+
+if __name__ == '__main__':
+    sys.exit(main(['convert', *sys.argv[1:]]))
