@@ -1,0 +1,107 @@
+"""An autoencoder in training with its discriminator: stage 1 has one, stage 2 has two (Eq. 3)."""
+
+from typing import Any
+
+import torch
+from basicsr.losses import build_loss
+from torch import Tensor, nn
+
+from daefr_arch.archs.codebook_arch import CodebookOutput, DAEFRCodebook
+from daefr_arch.errors import InputError
+from daefr_arch.models.codebook_updates import CodebookUpdates, code_counts, codebook_statistics
+from daefr_arch.models.image_losses import ImageLosses
+
+
+class AutoencoderLosses(nn.Module):
+    """The losses of an autoencoder path: `image` (ImageLosses), `code`, and `adversarial`, None without gan_opt.
+
+    Raises InputError where pixel_opt or code_opt is missing in the `train` options.
+    """
+
+    def __init__(self, train_opt: dict[str, Any]) -> None:
+        super().__init__()
+        for key in ('pixel_opt', 'code_opt'):
+            if not train_opt.get(key):
+                raise InputError(f'train.{key} is missing: an autoencoder is not trained without it')
+        self.image = ImageLosses(train_opt)
+        self.code = build_loss(train_opt['code_opt'])
+        self.adversarial = build_loss(train_opt['gan_opt']) if train_opt.get('gan_opt') else None
+
+
+class AutoencoderPath:
+    """One forward pass a step: `forward`, then `autoencoder_loss`, then `discriminator_losses`, then `finish_step`.
+
+    Args:
+        net: the autoencoder, wrapped for distributed training or not.
+        bare_net: the autoencoder itself.
+        discriminator: its discriminator, None without gan_opt.
+        losses: shared by the paths of a model.
+        updates: of its codebook.
+        prefix: of the names in the log, as 'hq_'.
+    """
+
+    def __init__(
+        self,
+        net: nn.Module,
+        bare_net: DAEFRCodebook,
+        discriminator: nn.Module | None,
+        losses: AutoencoderLosses,
+        updates: CodebookUpdates,
+        prefix: str = '',
+    ) -> None:
+        self.net = net
+        self.bare_net = bare_net
+        self.discriminator = discriminator
+        self.losses = losses
+        self.updates = updates
+        self.prefix = prefix
+        self.image: Tensor
+        self.output: CodebookOutput
+
+    def forward(self, image: Tensor) -> CodebookOutput:
+        """Images (B, 3, R, R) in [-1, 1], RGB -> what the autoencoder makes of them, kept for the other steps."""
+        if self.updates.must_start:
+            with torch.no_grad():
+                self.updates.start(self.bare_net.encode(image))
+        self.image, self.output = image, self.net(image)
+        return self.output
+
+    def adversarial_active(self, iteration: int) -> bool:
+        """Whether the discriminator takes part in this iteration, counted from 1."""
+        adversarial = self.losses.adversarial
+        return adversarial is not None and adversarial.active(iteration)
+
+    def autoencoder_loss(self, iteration: int) -> tuple[Tensor, dict[str, Tensor]]:
+        """The autoencoder's total loss, and the scalars for the log."""
+        parts = self.losses.image(self.output.reconstruction, self.image)
+        reconstruction_loss = sum(parts.values(), start=self.image.new_zeros(()))
+        parts['l_code'] = self.losses.code(self.output.feature, self.output.codes)
+        log = dict(parts)
+        if self.adversarial_active(iteration):
+            self.discriminator.requires_grad_(False)
+            logits = self.discriminator(self.output.reconstruction)
+            last_layer = self.bare_net.decoder.last_layer
+            parts['l_g_gan'], log['gan_weight'] = self.losses.adversarial.generator(
+                logits, reconstruction_loss, last_layer
+            )
+            log['l_g_gan'] = parts['l_g_gan']
+            self.discriminator.requires_grad_(True)
+        return sum(parts.values(), start=self.image.new_zeros(())), self._named(log)
+
+    def discriminator_loss(self) -> tuple[Tensor, dict[str, Tensor]]:
+        """The discriminator's loss on the images and their reconstructions, and the scalars for the log."""
+        real = self.discriminator(self.image)
+        fake = self.discriminator(self.output.reconstruction.detach())
+        loss = self.losses.adversarial.discriminator(real, fake)
+        log = {'l_d': loss, 'out_d_real': real.detach().mean(), 'out_d_fake': fake.detach().mean()}
+        return loss, self._named(log)
+
+    def finish_step(self) -> dict[str, Tensor]:
+        """After the optimiser's step: updates the codebook, where asked for; returns its statistics for the log."""
+        self.updates.update(self.output.feature, self.output.indices)
+        counts = code_counts(self.output.indices, self.bare_net.codebook.embedding.num_embeddings)
+        statistics = codebook_statistics(counts)
+        return self._named({'codebook_use': statistics.use, 'perplexity': statistics.perplexity})
+
+    def _named(self, log: dict[str, Tensor]) -> dict[str, Tensor]:
+        return {self.prefix + name: value.detach() for name, value in log.items()}
