@@ -59,7 +59,7 @@ class RealESRGANUpsampler:
         self.device = resolve_device(device)
         self.precision = resolve_precision(precision, self.device)
         path = weights or checkpoints.fetch('realesrgan_x2plus', offline=offline)
-        self.network = _build_rrdbnet(checkpoints.load_state_dict(path), str(path)).to(self.device)
+        self.network = _build_rrdbnet(checkpoints.read_checkpoint(path).state_dict, str(path)).to(self.device)
         self.scale: int = self.network.scale
 
     def enhance(self, img: np.ndarray, outscale: float | None = None) -> tuple[np.ndarray, str]:

@@ -76,7 +76,7 @@ def build_detector(
     if name == EMBEDDED:
         state = embedded_state_dict()
     else:
-        state = checkpoints.load_state_dict(weights or checkpoints.fetch(name, offline=offline))
+        state = checkpoints.read_checkpoint(weights or checkpoints.fetch(name, offline=offline)).state_dict
     return RetinaFaceDetector(
         NETWORKS[name], state, device=device, score_threshold=score_threshold, min_face_size=min_face_size
     )
@@ -85,7 +85,7 @@ def build_detector(
 def _at_hand() -> str:
     """The best detector that needs no download."""
     for name in ('retinaface_resnet50', 'retinaface_mobile0.25'):
-        if checkpoints.is_cached(name):
+        if checkpoints.find(name) is not None:
             return name
     return EMBEDDED
 

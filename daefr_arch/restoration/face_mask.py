@@ -40,7 +40,7 @@ class FaceParser:
         self.network = ParseNet(in_size=PARSE_SIZE, out_size=PARSE_SIZE, parsing_ch=19)
         path = weights or checkpoints.fetch('parsenet', offline=offline)
         try:
-            self.network.load_state_dict(checkpoints.load_state_dict(path), strict=True)
+            self.network.load_state_dict(checkpoints.read_checkpoint(path).state_dict, strict=True)
         except RuntimeError as error:
             raise WeightsError(f'{path}: not weights of ParseNet: {str(error)[:300]}') from error
         self.network.to(self.device).eval()
