@@ -1,0 +1,178 @@
+"""`daefr restore`: photos in, photos with restored faces out; CodeFormer's flags, and GFPGAN's spellings of them."""
+
+import argparse
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from daefr_arch.restoration.restorer import DAEFRRestorer
+
+_logger = logging.getLogger('daefr_arch')
+
+# of daefr_arch.restoration, repeated here because help must not wait for torch; a test compares them
+DEFAULT_MAX_PIXELS = 150_000_000
+DETECTORS = ('auto', 'retinaface_resnet50', 'retinaface_mobile0.25', 'retinaface_mobile0.25_onnx')
+PRECISIONS = ('auto', 'fp32', 'tf32', 'bf16', 'fp16')
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of the command."""
+    parser.add_argument(
+        '-i', '--input', '--input_path', dest='input', required=True, metavar='PATH', help='image, folder or glob'
+    )
+    parser.add_argument(
+        '-o', '--output', '--output_path', dest='output', default='results', metavar='FOLDER', help='made if missing'
+    )
+    _add_face_arguments(parser.add_argument_group('faces'))
+    _add_photo_arguments(parser.add_argument_group('whole photo'))
+    _add_model_arguments(parser.add_argument_group('model'))
+    _add_file_arguments(parser.add_argument_group('files'))
+
+
+def _add_face_arguments(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        '--has_aligned', '--aligned', dest='has_aligned', action='store_true', help='inputs are cropped, aligned faces'
+    )
+    group.add_argument('--only_center_face', action='store_true', help='restore only the face nearest to the centre')
+    group.add_argument(
+        '-w',
+        '--weight',
+        '--fidelity_weight',
+        dest='weight',
+        type=_share,
+        metavar='W',
+        help="CodeFormer's fidelity, 0 (quality) to 1 (fidelity): strength of the LQ control module of models that "
+        'have one; without effect, and a warning, on others (see --blend)',
+    )
+    group.add_argument('--blend', type=_share, default=1.0, help='share of the restored face; the rest is the input')
+    group.add_argument('--match_colour', action='store_true', help="give restored faces the colours of the input's")
+    group.add_argument(
+        '--detection_model',
+        choices=DETECTORS,
+        default='auto',
+        metavar='NAME',
+        help=f'{", ".join(DETECTORS)}; auto: the best that needs no download',
+    )
+    group.add_argument('--detection_weights', metavar='FILE', help='weights of the named detection model')
+    group.add_argument('--detection_score', type=_share, default=0.9, help='fainter detections are left out')
+    group.add_argument('--min_face_size', type=float, default=12, help='so are smaller faces, in pixels of the input')
+    group.add_argument('--mask', choices=('feather', 'parse'), default='feather', help='soft square or parsed outline')
+    group.add_argument('--parse_weights', metavar='FILE', help='weights of ParseNet, instead of a download')
+
+
+def _add_photo_arguments(group: argparse._ArgumentGroup) -> None:
+    group.add_argument('-s', '--upscale', type=float, default=2, help='size of the result over that of the input')
+    group.add_argument(
+        '--bg_upsampler', type=str.lower, choices=('none', 'realesrgan'), default='none', help='none: Lanczos'
+    )
+    group.add_argument('--bg_weights', metavar='FILE', help='weights of Real-ESRGAN x2 or x4, instead of a download')
+    group.add_argument('--bg_tile', type=int, default=400, help='tile of Real-ESRGAN in pixels; 0: no tiles')
+    group.add_argument('--draw_box', action='store_true', help='draw the boxes of the faces into the result')
+
+
+def _add_model_arguments(group: argparse._ArgumentGroup) -> None:
+    group.add_argument('--model', default='daefr-lite', help='daefr-lite (comes with the package) or daefr (download)')
+    group.add_argument('--model_path', metavar='FILE', help='weight file instead: safetensors, .pth or official .ckpt')
+    group.add_argument('--device', default='auto', help='auto, cpu, cuda, cuda:1, mps')
+    group.add_argument('--precision', choices=PRECISIONS, default='auto', help='auto: the fastest of the device')
+    group.add_argument('--batch_size', type=int, default=8, help='faces at once; halved when memory runs out')
+    group.add_argument('--offline', action='store_true', help='never download anything')
+
+
+def _add_file_arguments(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        '--layout', choices=('codeformer', 'gfpgan'), default='codeformer', help='names of the output folders'
+    )
+    group.add_argument('--suffix', help='appended to the names of restored faces and photos')
+    group.add_argument(
+        '--ext',
+        choices=('auto', 'png', 'jpg', 'webp'),
+        default='auto',
+        help="format of the whole photo; auto: the input's, png where that is none of these. Faces are png",
+    )
+    group.add_argument(
+        '--report', metavar='FILE', help='a JSON line for each photo; report.jsonl in the output folder if not given'
+    )
+    existing = group.add_mutually_exclusive_group()
+    existing.add_argument('--overwrite', action='store_true', help='replace results that exist (else: an error)')
+    existing.add_argument('--skip_existing', action='store_true', help='leave out inputs whose result exists')
+    group.add_argument(
+        '--max_pixels', type=int, default=DEFAULT_MAX_PIXELS, help='larger images are refused (decompression bombs)'
+    )
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f'expected a number between 0 and 1, got {text}')
+    return value
+
+
+def run(args: argparse.Namespace) -> int:
+    """Restores the photos; returns OK, PARTIAL if some failed, FAILED if all did."""
+    import daefr_arch
+    from daefr_arch import cli
+
+    daefr_arch.register()
+    from daefr_arch.restoration.image_file import list_images
+    from daefr_arch.restoration.output_layout import OutputLayout, plan_outputs
+    from daefr_arch.restoration.photo_folder import restore_photos
+
+    layout = OutputLayout(
+        Path(args.output), style=args.layout, has_aligned=args.has_aligned, extension=args.ext, suffix=args.suffix
+    )
+    existing = 'overwrite' if args.overwrite else 'skip' if args.skip_existing else 'refuse'
+    found = list_images(args.input)
+    sources = plan_outputs(found, layout, existing=existing)
+    if len(sources) < len(found):
+        _logger.info('%d of %d photos have results already', len(found) - len(sources), len(found))
+    counts = restore_photos(
+        _build_restorer(args),
+        sources,
+        layout,
+        report=Path(args.report) if args.report else layout.root / 'report.jsonl',
+        append=args.skip_existing,
+        only_center_face=args.only_center_face,
+        weight=args.weight,
+        draw_box=args.draw_box,
+        max_pixels=args.max_pixels,
+        progress=len(sources) > 1,
+    )
+    _logger.info(
+        '%d restored, %d without a face, %d with faces that failed, %d failed: %s',
+        counts['ok'],
+        counts['no_face'],
+        counts['partial'],
+        counts['error'],
+        layout.root,
+    )
+    failed = counts['partial'] + counts['error']
+    if not failed:
+        return cli.OK
+    return cli.FAILED if counts['error'] == len(sources) else cli.PARTIAL
+
+
+def _build_restorer(args: argparse.Namespace) -> 'DAEFRRestorer':
+    from daefr_arch.restoration.restorer import DAEFRRestorer
+
+    return DAEFRRestorer(
+        args.model,
+        model_path=args.model_path,
+        upscale=args.upscale,
+        device=args.device,
+        precision=args.precision,
+        batch_size=args.batch_size,
+        detector=args.detection_model,
+        det_weights=args.detection_weights,
+        det_score=args.detection_score,
+        min_face_size=args.min_face_size,
+        bg_upsampler=None if args.bg_upsampler == 'none' else args.bg_upsampler,
+        bg_weights=args.bg_weights,
+        bg_tile=args.bg_tile,
+        mask=args.mask,
+        parse_weights=args.parse_weights,
+        blend=args.blend,
+        match_colour=args.match_colour,
+        offline=args.offline,
+    )

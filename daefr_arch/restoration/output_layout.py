@@ -1,0 +1,127 @@
+"""Names of the files that are written for a photo, in CodeFormer's or GFPGAN's folders; what forbids writing them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from daefr_arch.errors import OutputError, UsageError
+from daefr_arch.restoration.image_encoding import WRITABLE
+
+LAYOUTS = ('codeformer', 'gfpgan')
+EXISTING = ('refuse', 'overwrite', 'skip')
+
+
+@dataclass(frozen=True)
+class OutputLayout:
+    """The outputs of a run.
+
+    Args:
+        root: folder that holds the folders below.
+        style: 'codeformer' (cropped_faces, restored_faces, final_results) or 'gfpgan' (cropped_faces, restored_faces,
+            cmp: crop and restored face side by side, restored_imgs).
+        has_aligned: the inputs are aligned faces; there is no whole photo to write.
+        extension: of the whole photo: 'png', 'jpg', 'webp', or 'auto', that of the input where it is one of them and
+            png otherwise. Faces are always png.
+        suffix: appended to the names of restored faces and photos after an underscore.
+    """
+
+    root: Path
+    style: str = 'codeformer'
+    has_aligned: bool = False
+    extension: str = 'auto'
+    suffix: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.style not in LAYOUTS:
+            raise UsageError(f'layout: expected one of {", ".join(LAYOUTS)}, got {self.style!r}')
+        if self.suffix is not None and Path(f'_{self.suffix}').name != f'_{self.suffix}':
+            raise UsageError(f'suffix: expected a part of a file name, got {self.suffix!r}')
+
+    @property
+    def folders(self) -> list[Path]:
+        """The folders that this run writes to."""
+        folders = [self.root / 'restored_faces']
+        if not self._codeformer:
+            folders += [self.root / 'cropped_faces', self.root / 'cmp']
+        elif not self.has_aligned:
+            folders.append(self.root / 'cropped_faces')
+        return folders if self.has_aligned else [*folders, self._photos]
+
+    def photo(self, source: Path) -> Path | None:
+        """The whole photo; None for aligned faces."""
+        if self.has_aligned:
+            return None
+        extension = f'.{self.extension}'
+        if self.extension == 'auto':
+            extension = source.suffix if source.suffix.lower() in WRITABLE else '.png'
+        return self._photos / f'{source.stem}{self._ending}{extension}'
+
+    def restored_face(self, source: Path, index: int) -> Path:
+        """The restored face number `index`."""
+        return self.root / 'restored_faces' / f'{self._face(source, index)}{self._ending}.png'
+
+    def cropped_face(self, source: Path, index: int) -> Path | None:
+        """The aligned input face; None where CodeFormer does not write it: the input is that face."""
+        if self._codeformer and self.has_aligned:
+            return None
+        return self.root / 'cropped_faces' / f'{self._face(source, index)}.png'
+
+    def comparison(self, source: Path, index: int) -> Path | None:
+        """Crop and restored face side by side; None in CodeFormer's layout."""
+        return None if self._codeformer else self.root / 'cmp' / f'{self._face(source, index)}.png'
+
+    def result(self, source: Path) -> Path:
+        """The file that is written last: it exists when the photo is done."""
+        return self.photo(source) or self.restored_face(source, 0)
+
+    @property
+    def _codeformer(self) -> bool:
+        return self.style == 'codeformer'
+
+    @property
+    def _photos(self) -> Path:
+        return self.root / ('final_results' if self._codeformer else 'restored_imgs')
+
+    @property
+    def _ending(self) -> str:
+        return f'_{self.suffix}' if self.suffix else ''
+
+    def _face(self, source: Path, index: int) -> str:
+        return source.stem if self._codeformer and self.has_aligned else f'{source.stem}_{index:02d}'
+
+
+def plan_outputs(sources: Sequence[Path], layout: OutputLayout, *, existing: str = 'refuse') -> list[Path]:
+    """The sources to work on, after checking that no result would replace an input or another result.
+
+    existing: what to do where a result is there already: 'refuse' (an error), 'overwrite', or 'skip' that source.
+
+    Raises:
+        UsageError: two sources would write one name, a result would replace an input, or results exist.
+    """
+    by_stem: dict[str, Path] = {}
+    inputs = {source.resolve() for source in sources}
+    for source in sources:
+        other = by_stem.setdefault(source.stem, source)
+        if other is not source:
+            names = f'{layout.restored_face(source, 0).name} and {layout.result(source).name}'
+            raise UsageError(f'{other} and {source} would write the same names ({names}): rename one or run them apart')
+        if layout.result(source).resolve() in inputs:
+            raise UsageError(f'{layout.result(source)} would replace an input: choose another --output')
+    done = {source for source in sources if layout.result(source).exists()}
+    if existing == 'refuse' and done:
+        example = layout.result(min(done))
+        raise UsageError(f'{len(done)} results exist, such as {example}: use --overwrite, --skip_existing or --output')
+    return [source for source in sources if existing != 'skip' or source not in done]
+
+
+def make_folders(layout: OutputLayout) -> None:
+    """Makes the output folders.
+
+    Raises:
+        OutputError: one cannot be made.
+    """
+    for folder in layout.folders:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f'{folder}: the folder cannot be made: {error.strerror}') from error
