@@ -130,6 +130,7 @@ def _tensor(message: bytes) -> tuple[str, torch.Tensor]:
 
 def _fields(message: bytes) -> Iterator[tuple[int, Any]]:
     """(field number, value) of a protobuf message: integers for varints, bytes for everything else."""
+    value: Any
     position = 0
     while position < len(message):
         key, position = _varint(message, position)

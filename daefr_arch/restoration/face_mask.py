@@ -52,7 +52,7 @@ class FaceParser:
         rgb = cv2.cvtColor(cv2.resize(face, (PARSE_SIZE, PARSE_SIZE)), cv2.COLOR_BGR2RGB)
         pixels = torch.from_numpy(rgb).to(self.device).permute(2, 0, 1)[None].float() / 127.5 - 1
         classes = self.network(pixels)[0].argmax(dim=1)[0].cpu().numpy()
-        mask = np.isin(classes, FACE_CLASSES).astype(np.float32)
+        mask: np.ndarray = np.isin(classes, FACE_CLASSES).astype(np.float32)
         for _ in range(2):  # facexlib's softness
             mask = cv2.GaussianBlur(mask, (101, 101), 11)
         return cv2.resize(mask, (size, size)) * np.minimum(feather_mask(size) * 4, 1)

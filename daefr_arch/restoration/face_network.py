@@ -63,10 +63,12 @@ class FaceNetwork:
         self.device = resolve_device(device)
         self.precision = resolve_precision(precision, self.device)
         self.batch_size = batch_size
-        self.face_size: int = network.resolution
+        self.face_size = int(network.resolution)  # type: ignore[arg-type]
         self.has_control = getattr(network, 'lq_control', None) is not None
         # float32 weights: a face whose output is not finite is tried again with them
-        self.network = network.float().to(self.device, memory_format=torch.channels_last).eval().requires_grad_(False)
+        self.network = (
+            network.float().to(self.device).to(memory_format=torch.channels_last).eval().requires_grad_(False)
+        )
 
     def restore(self, faces: Sequence[np.ndarray], *, s_lq: float | None = None) -> list[np.ndarray | None]:
         """Restores faces (R, R, 3) BGR uint8; returns as many of the same kind, None where the output is not finite.

@@ -55,7 +55,8 @@ class DAEFRRestorer:
         bg_weights, bg_tile: weight file and tile side of 'realesrgan'.
         mask: 'feather' (soft square) or 'parse' (the face's outline by ParseNet). parse_weights: its weight file.
         blend: share of the restored face in the result; the rest is the input crop.
-        match_colour: give restored faces the mean colours and contrast of their crops.
+        match_colour: give faces found in photos the photo's coarse colours; lightness and detail stay the
+            network's. Images given as aligned faces keep the network's colours.
         offline: never download anything.
 
     `last_report` and `last_reports` describe the photos of the last call. Raises InputError for impossible options,
@@ -81,7 +82,7 @@ class DAEFRRestorer:
         mask: str = 'feather',
         parse_weights: str | Path | None = None,
         blend: float = 1.0,
-        match_colour: bool = False,
+        match_colour: bool = True,
         offline: bool = False,
     ) -> None:
         if not upscale > 0:
@@ -98,9 +99,8 @@ class DAEFRRestorer:
         )
         self.network = FaceNetwork(network, device=device, precision=precision, batch_size=batch_size)
         self.device = self.network.device
-        self.detector = detector
         if isinstance(detector, str):
-            self.detector = build_detector(
+            detector = build_detector(
                 detector,
                 device=self.device,
                 offline=offline,
@@ -108,14 +108,15 @@ class DAEFRRestorer:
                 score_threshold=det_score,
                 min_face_size=min_face_size,
             )
+        self.detector = detector
         self.parser = (
             FaceParser(device=self.device, offline=offline, weights=parse_weights) if mask == 'parse' else None
         )
-        self.bg_upsampler = bg_upsampler
         if isinstance(bg_upsampler, str):
-            self.bg_upsampler = RealESRGANUpsampler(
+            bg_upsampler = RealESRGANUpsampler(
                 weights=bg_weights, tile=bg_tile, device=self.device, precision=precision, offline=offline
             )
+        self.bg_upsampler = bg_upsampler
         self.last_reports: list[PhotoReport] = []
         self._warned_of_weight = False
 
@@ -230,12 +231,14 @@ class DAEFRRestorer:
                     report.warnings.append(
                         'the network output is not finite, in float32 too: the face was left as it is'
                     )
-                work.restored.append(None if restored is None else self._adjusted(restored, crop))
+                else:
+                    restored = self._adjusted(restored, crop, aligned=not work.matrices)
+                work.restored.append(restored)
             work.report.seconds['restore'] = seconds * len(work.crops)
 
-    def _adjusted(self, restored: np.ndarray, crop: np.ndarray) -> np.ndarray:
+    def _adjusted(self, restored: np.ndarray, crop: np.ndarray, *, aligned: bool) -> np.ndarray:
         """The restored face with the colours and the share of the crop that were asked for."""
-        if self.match_colour:
+        if self.match_colour and not aligned:
             restored = colour.match_colour(restored, crop)
         if colour.is_grey(crop):  # the network has seen colour photos: it would tint a grey face
             restored = without_colour(restored)
