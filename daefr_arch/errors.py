@@ -19,3 +19,7 @@ class OutputError(DAEFRError, OSError):
 
 class UsageError(DAEFRError, ValueError):
     """The arguments of the command contradict each other or the files that they name: nothing was started."""
+
+
+class TrainingError(DAEFRError, RuntimeError):
+    """Training cannot go on, as after a loss that is not finite. What was saved before is untouched."""

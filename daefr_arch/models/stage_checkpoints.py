@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
-from daefr_arch.checkpoints import load_state_dict
+from daefr_arch.checkpoints import read_checkpoint
 from daefr_arch.errors import WeightsError
 from daefr_arch.official_layout import check_state_dict, convert_official, is_official
 
@@ -25,7 +25,7 @@ def load_part(path: str | Path, network_opt: dict[str, Any], official_parts: Seq
 
     Raises WeightsError that names the file, and the keys by which it differs, for a checkpoint of another stage
     """
-    state_dict = load_state_dict(path)
+    state_dict = read_checkpoint(path).state_dict
     if is_official(state_dict):
         parts = convert_official(state_dict, network_opt.get('resolution'))
         name = next((part for part in official_parts if part in parts), None)

@@ -1,0 +1,290 @@
+"""What the three stages share: networks, precision, optimisers, logs, checkpoints and resumption on BasicSR's BaseModel.
+
+A stage is a subclass, registered in MODEL_REGISTRY, that writes four methods:
+
+    def init_networks(self) -> None:
+        net = self.build('g')                        # network_g of the options, weights of path.pretrain_network_g
+        ...                                          # load_stage_network(...), freeze parts
+        self.net_g = self.prepare('g', net)          # device, memory format, compile, DistributedDataParallel, EMA
+
+    def init_training(self) -> None:                 # losses (build_loss), then
+        self.optimizer_g = self.add_optimizer('g', self.net_g)      # train.optim_g
+
+    def training_step(self, current_iter) -> dict[str, Tensor]:     # scalars to log; losses are named l_*
+        with self.autocast():
+            output = self.net_g(self.lq)
+        loss = ...
+        self.optimise(self.optimizer_g, loss)        # zero_grad, backward, clip, step
+        return {'l_pix': loss}
+
+    def restore(self) -> Tensor:                     # for validation: (B, 3, R, R), RGB in [-1, 1]
+        return self.inference_net('g')(self.lq)[0]
+
+A network that only passes gradients on, as the discriminator in the generator's step, is called through
+`self.get_bare_model(net)` with its parameters frozen: DistributedDataParallel waits for gradients of what it wraps.
+"""
+
+import logging
+import resource
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+from typing import Any
+
+import torch
+from basicsr.archs import build_network
+from basicsr.models.base_model import BaseModel
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.optim import Optimizer
+from torch.utils.tensorboard import SummaryWriter
+
+from daefr_arch.errors import InputError
+from daefr_arch.models.checkpoint_files import network_file, save_durably
+from daefr_arch.models.distributed import gather_objects, synchronise_batch_norm, world_size
+from daefr_arch.models.loss_log import LossLog
+from daefr_arch.models.random_states import get_random_states, set_random_states
+from daefr_arch.models.stage_checkpoint import load_stage_network
+from daefr_arch.models.validation import BestRecord, validate
+
+_logger = logging.getLogger('basicsr')
+_AMP_TYPES = {None: None, 'bf16': torch.bfloat16, 'fp16': torch.float16}
+
+
+class DAEFRBaseModel(BaseModel):
+    """Base of the stages; see the module's docstring for what a stage writes.
+
+    Options under `train`: amp (bf16 | fp16; none: float32), grad_clip (largest norm of an optimiser's gradient),
+    ema_decay (0: none), compile, channels_last (both false), optim_<label>, scheduler, and BasicSR's own.
+
+    Attributes:
+        nets: label -> trained network as `prepare` returned it; these are saved.
+        emas: label -> its moving average, if there is one.
+        lq, gt: the batch, (B, 3, R, R), RGB in [-1, 1], on `device`; gt is None where the dataset has none.
+        paths: file names of the batch.
+    """
+
+    train_keys: tuple[str, ...] = ()  # options that a stage reads from `train` besides the ones above
+    path_keys: tuple[str, ...] = ()  # options that a stage reads from `path` besides BasicSR's own
+
+    lq: Tensor
+    gt: Tensor | None
+
+    def __init__(self, opt: dict[str, Any]) -> None:
+        super().__init__(opt)
+        self.train_opt: dict[str, Any] = opt.get('train') or {}
+        amp = self.train_opt.get('amp')
+        if amp not in _AMP_TYPES:
+            raise InputError(f'train.amp: expected bf16, fp16 or nothing, got {amp!r}')
+        self.amp_type = _AMP_TYPES[amp]
+        self.grad_clip: float | None = self.train_opt.get('grad_clip')
+        self.ema_decay = float(self.train_opt.get('ema_decay') or 0)
+        self.nets: dict[str, nn.Module] = {}
+        self.emas: dict[str, nn.Module] = {}
+        self.best = BestRecord()
+        self.loss_log = LossLog()
+        self.paths: list[str] = []
+        self._samples, self._log_time = 0, time.perf_counter()
+        self.init_networks()
+        if self.is_train:
+            self.scaler = torch.amp.GradScaler(self.device.type, enabled=amp == 'fp16')
+            self.init_training()
+            self.setup_schedulers()
+
+    def init_networks(self) -> None:
+        """Builds, loads and prepares the networks."""
+        raise NotImplementedError
+
+    def init_training(self) -> None:
+        """Builds losses and optimisers."""
+        raise NotImplementedError
+
+    def training_step(self, current_iter: int) -> dict[str, Tensor]:
+        """One step on `lq` and `gt`; returns the scalars to log, the losses among them named l_*."""
+        raise NotImplementedError
+
+    def restore(self) -> Tensor:
+        """The images to validate: (B, 3, R, R), RGB in [-1, 1]."""
+        raise NotImplementedError
+
+    # Networks and optimisers
+
+    @property
+    def resuming(self) -> bool:
+        """Whether a training state will be loaded, with the weights of all `nets`."""
+        return bool(self.opt['path'].get('resume_state'))
+
+    def build(self, label: str) -> nn.Module:
+        """network_<label> of the options, with the weights that path.pretrain_network_<label> names, if any."""
+        net = build_network(self.opt[f'network_{label}'])
+        path = self.opt['path'].get(f'pretrain_network_{label}')
+        if path and not self.resuming:
+            load_stage_network(net, path, part=None)
+        return net
+
+    def prepare(self, label: str, net: nn.Module, *, ema: bool = True) -> nn.Module:
+        """Puts a network on the device, wraps it for training and takes it into the checkpoints as net_<label>.
+
+        Its frozen parts must already be frozen. `ema`: whether train.ema_decay applies to it.
+        """
+        net = net.to(self.device)
+        if self.train_opt.get('channels_last'):
+            net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if self.is_train and ema and self.ema_decay:
+            self.emas[label] = deepcopy(net).eval().requires_grad_(False)
+        if self.is_train and self.opt['dist']:
+            net = synchronise_batch_norm(net, self.device)
+        if self.train_opt.get('compile'):
+            net.compile()
+        self.print_network(net)
+        if self.is_train and self.opt['dist'] and any(p.requires_grad for p in net.parameters()):
+            # buffers are equal already: BatchNorm is synchronised; broadcasting would touch them between two forwards
+            net = DistributedDataParallel(
+                net,
+                device_ids=[self.device] if self.device.index is not None else None,
+                broadcast_buffers=False,
+                find_unused_parameters=self.opt.get('find_unused_parameters', False),
+            )
+        self.nets[label] = net.train(self.is_train)
+        return net
+
+    def inference_net(self, label: str) -> nn.Module:
+        """The moving average of a network if there is one, else the network, without wrappers."""
+        return self.emas.get(label, self.get_bare_model(self.nets[label]))
+
+    def add_optimizer(self, label: str, *nets: nn.Module) -> Optimizer:
+        """The optimiser that train.optim_<label> describes, for what is not frozen in `nets`."""
+        options = dict(self.train_opt[f'optim_{label}'])
+        parameters = [p for net in nets for p in net.parameters() if p.requires_grad]
+        optimizer = self.get_optimizer(options.pop('type'), parameters, **options)
+        self.optimizers.append(optimizer)
+        return optimizer
+
+    # A step
+
+    def autocast(self) -> torch.autocast:
+        """The context of train.amp. Distances, softmax and losses leave it: they are float32."""
+        return torch.autocast(self.device.type, dtype=self.amp_type, enabled=self.amp_type is not None)
+
+    def feed_data(self, data: dict[str, Any]) -> None:
+        """Takes a batch: `lq`, `gt` (or one of them), `lq_path`, `gt_path`."""
+        layout = torch.channels_last if self.train_opt.get('channels_last') else torch.contiguous_format
+        images = {
+            key: data[key].to(self.device, non_blocking=True, memory_format=layout)
+            for key in ('lq', 'gt')
+            if key in data
+        }
+        self.gt = images.get('gt')
+        self.lq = images.get('lq', self.gt)  # type: ignore[assignment]
+        self.paths = list(data.get('lq_path') or data.get('gt_path') or ())
+
+    def optimise(self, optimizer: Optimizer, loss: Tensor) -> None:
+        """zero_grad, backward, clip and step of one optimiser."""
+        optimizer.zero_grad(set_to_none=True)
+        self.scaler.scale(loss).backward()
+        if self.grad_clip:
+            self.scaler.unscale_(optimizer)
+            parameters = [p for group in optimizer.param_groups for p in group['params']]
+            nn.utils.clip_grad_norm_(parameters, self.grad_clip)
+        self.scaler.step(optimizer)
+        self.scaler.update()
+
+    def optimize_parameters(self, current_iter: int) -> None:
+        """Called by BasicSR's loop: one step, its log, the moving averages.
+
+        Raises:
+            TrainingError: a scalar of the step before (or, before saving, of this one) is not finite.
+        """
+        scalars = self.training_step(current_iter)
+        self.loss_log.record(current_iter, scalars, self.paths)
+        self._samples += len(self.lq) * world_size()
+        for label, ema in self.emas.items():
+            self._update_ema(ema, self.get_bare_model(self.nets[label]))
+
+    @torch.no_grad()
+    def _update_ema(self, ema: nn.Module, net: nn.Module) -> None:
+        torch._foreach_lerp_(list(ema.parameters()), list(net.parameters()), 1 - self.ema_decay)
+        for average, current in zip(ema.buffers(), net.buffers(), strict=True):
+            average.copy_(current)
+
+    def get_current_log(self) -> dict[str, float]:
+        """The scalars of the last step, samples/s since the last call, and the peak memory in GiB."""
+        now = time.perf_counter()
+        speed = self._samples / (now - self._log_time)
+        self._samples, self._log_time = 0, now
+        return {**self.loss_log.averages(), 'samples_per_s': speed, 'peak_memory_gib': self._peak_memory()}
+
+    def _peak_memory(self) -> float:
+        if self.device.type == 'cuda':
+            return torch.cuda.max_memory_allocated() / 2**30
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+
+    # Validation
+
+    @contextmanager
+    def evaluating(self) -> Iterator[None]:
+        """Networks in evaluation mode, without gradients."""
+        for net in self.nets.values():
+            net.eval()
+        with torch.no_grad(), self.autocast():
+            yield
+        for net in self.nets.values():
+            net.train(self.is_train)
+
+    def validation(
+        self, dataloader: Any, current_iter: int | str, tb_logger: SummaryWriter | None, save_img: bool = False
+    ) -> None:
+        """Metrics and images of a validation set; where the first metric is the best so far, net_<label>_best.pth."""
+        with self.evaluating():
+            metrics = validate(self, dataloader.dataset, current_iter, tb_logger, save_img)
+        if self.is_train and self.best.update(dataloader.dataset.opt['name'], metrics, self.opt['val'].get('metrics')):
+            self.loss_log.check()
+            self._save_networks('best')
+        self._samples, self._log_time = 0, time.perf_counter()
+
+    # Checkpoints
+
+    def save(self, epoch: int, current_iter: int) -> None:
+        """Networks, then the training state that makes them a complete set. `current_iter` -1: networks only."""
+        self.loss_log.check()
+        random_states = gather_objects(get_random_states())  # before anything is written: all processes have got here
+        self._save_networks('latest' if current_iter == -1 else current_iter)
+        if current_iter == -1 or self.opt['rank'] != 0:
+            return
+        state = {
+            'epoch': epoch,
+            'iter': current_iter,
+            'optimizers': [optimizer.state_dict() for optimizer in self.optimizers],
+            'schedulers': [scheduler.state_dict() for scheduler in self.schedulers],
+            'scaler': self.scaler.state_dict(),
+            'random_states': random_states,
+            'best': self.best.state_dict(),
+        }
+        save_durably(state, f'{self.opt["path"]["training_states"]}/{current_iter}.state')
+
+    def _save_networks(self, name: int | str) -> None:
+        if self.opt['rank'] != 0:
+            return
+        for label, net in self.nets.items():
+            weights = {'params': self.get_bare_model(net).state_dict()}
+            if label in self.emas:
+                weights['params_ema'] = self.emas[label].state_dict()
+            save_durably(weights, network_file(self.opt['path']['models'], label, name))
+
+    def resume_training(self, resume_state: dict[str, Any]) -> None:
+        """Goes on from a training state and the networks saved with it."""
+        for label, net in self.nets.items():
+            path = network_file(self.opt['path']['models'], label, resume_state['iter'])
+            weights = torch.load(path, map_location='cpu', weights_only=True)
+            self.get_bare_model(net).load_state_dict(weights['params'])
+            if label in self.emas:
+                self.emas[label].load_state_dict(weights.get('params_ema', weights['params']))
+        super().resume_training(resume_state)
+        self.scaler.load_state_dict(resume_state['scaler'])
+        self.best.load_state_dict(resume_state['best'])
+        states = resume_state['random_states']
+        if len(states) == world_size():
+            set_random_states(states[self.opt['rank']])
+        else:
+            _logger.warning('%d processes saved this state, %d resume: random draws differ', len(states), world_size())

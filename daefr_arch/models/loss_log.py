@@ -1,0 +1,49 @@
+"""The scalars of a training step: averaged over the processes, checked to be finite, handed to BasicSR's logger."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from daefr_arch.errors import TrainingError
+from daefr_arch.models.distributed import mean_over_ranks
+
+
+class LossLog:
+    """Holds the scalars of the last step.
+
+    They are read one step late, so that the GPU is not kept waiting; `check` must be called before anything is saved.
+    """
+
+    def __init__(self) -> None:
+        self._names: list[str] = []
+        self._values = torch.zeros(0)
+        self._own = self._values
+        self._paths: Sequence[str] = ()
+        self._iteration = 0
+
+    def record(self, iteration: int, scalars: Mapping[str, Tensor], paths: Sequence[str]) -> None:
+        """Takes the scalars of one step and the file names of its batch."""
+        self.check()
+        own = torch.stack([value.detach().float() for value in scalars.values()])
+        self._names, self._paths, self._iteration = list(scalars), paths, iteration
+        # a not-a-number of one process reaches all of them here, so that all stop
+        self._own, self._values = own, mean_over_ranks(own)
+
+    def check(self) -> None:
+        """Raises TrainingError if a scalar of the last step is not finite."""
+        values = self._values.tolist()
+        for name, value in zip(self._names, values, strict=True):
+            if not torch.isfinite(torch.tensor(value)):
+                here = bool(torch.isfinite(self._own).all())
+                source = 'in another process; this batch' if here else 'batch'
+                raise TrainingError(
+                    f'iteration {self._iteration}: {name} is {value}; nothing more is saved. '
+                    f'{source}: {", ".join(self._paths)}. Lower the learning rate, set train.grad_clip, '
+                    'or use amp: bf16 instead of fp16.'
+                )
+
+    def averages(self) -> dict[str, float]:
+        """Name -> mean over the processes, of the last step."""
+        self.check()
+        return dict(zip(self._names, self._values.tolist(), strict=True))
