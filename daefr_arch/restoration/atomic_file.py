@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, and the folders for them."""
 
 import os
 import uuid
@@ -36,3 +36,15 @@ def write_bytes(path: str | Path, data: bytes) -> None:
     """
     with atomic_path(path) as temporary:
         temporary.write_bytes(data)
+
+
+def make_folder(path: str | Path) -> None:
+    """Makes the folder and those above it, unless they are there.
+
+    Raises:
+        OutputError: it cannot be made.
+    """
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f'{path}: the folder cannot be made: {error.strerror}') from error

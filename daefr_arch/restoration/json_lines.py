@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any
 
 from daefr_arch.errors import OutputError
+from daefr_arch.restoration.atomic_file import make_folder
 
 
 class JsonLinesWriter:
@@ -19,8 +20,8 @@ class JsonLinesWriter:
 
     def __init__(self, path: Path, *, append: bool = False) -> None:
         self._path = path
+        make_folder(path.parent)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
             self._file = path.open('ab' if append else 'wb', buffering=0)
         except OSError as error:
             raise OutputError(f'{path}: the report cannot be written: {error.strerror}') from error

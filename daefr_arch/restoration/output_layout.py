@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from daefr_arch.errors import OutputError, UsageError
+from daefr_arch.errors import UsageError
+from daefr_arch.restoration.atomic_file import make_folder
 from daefr_arch.restoration.image_encoding import WRITABLE
 
 LAYOUTS = ('codeformer', 'gfpgan')
@@ -121,7 +122,4 @@ def make_folders(layout: OutputLayout) -> None:
         OutputError: one cannot be made.
     """
     for folder in layout.folders:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(f'{folder}: the folder cannot be made: {error.strerror}') from error
+        make_folder(folder)
