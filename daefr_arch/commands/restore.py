@@ -46,7 +46,12 @@ def _add_face_arguments(group: argparse._ArgumentGroup) -> None:
         'have one; without effect, and a warning, on others (see --blend)',
     )
     group.add_argument('--blend', type=_share, default=1.0, help='share of the restored face; the rest is the input')
-    group.add_argument('--match_colour', action='store_true', help="give restored faces the colours of the input's")
+    group.add_argument(
+        '--match_colour',
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help='give faces of photos the coarse colours of the photo',
+    )
     group.add_argument(
         '--detection_model',
         choices=DETECTORS,

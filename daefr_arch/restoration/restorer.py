@@ -57,6 +57,8 @@ class DAEFRRestorer:
         blend: share of the restored face in the result; the rest is the input crop.
         match_colour: give faces found in photos the photo's coarse colours; lightness and detail stay the
             network's. Images given as aligned faces keep the network's colours.
+        identity_weights: ONNX file of a face embedding (insightface's convention); with it the report says how similar
+            every restored face is to its crop.
         offline: never download anything.
 
     `last_report` and `last_reports` describe the photos of the last call. Raises InputError for impossible options,
@@ -83,6 +85,7 @@ class DAEFRRestorer:
         parse_weights: str | Path | None = None,
         blend: float = 1.0,
         match_colour: bool = True,
+        identity_weights: str | Path | None = None,
         offline: bool = False,
     ) -> None:
         if not upscale > 0:
@@ -117,6 +120,11 @@ class DAEFRRestorer:
                 weights=bg_weights, tile=bg_tile, device=self.device, precision=precision, offline=offline
             )
         self.bg_upsampler = bg_upsampler
+        self.embedder = None
+        if identity_weights is not None:
+            from daefr_arch.metrics.face_embedding import OnnxEmbedder  # loads onnxruntime
+
+            self.embedder = OnnxEmbedder(identity_weights)
         self.last_reports: list[PhotoReport] = []
         self._warned_of_weight = False
 
@@ -233,6 +241,8 @@ class DAEFRRestorer:
                     )
                 else:
                     restored = self._adjusted(restored, crop, aligned=not work.matrices)
+                    if self.embedder is not None:
+                        report.identity = float(self.embedder.embed(crop) @ self.embedder.embed(restored))
                 work.restored.append(restored)
             work.report.seconds['restore'] = seconds * len(work.crops)
 
