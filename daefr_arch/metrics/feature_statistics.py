@@ -1,0 +1,92 @@
+"""Mean and covariance of a set's features, the files that hold them, and their Fréchet distance."""
+
+import pickle
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.linalg import eigh
+
+from daefr_arch.errors import InputError
+
+
+@dataclass(frozen=True)
+class FeatureStatistics:
+    """mean (D,) and covariance (D, D), float64."""
+
+    mean: np.ndarray
+    covariance: np.ndarray
+
+    @classmethod
+    def of(cls, features: np.ndarray | Sequence[np.ndarray]) -> 'FeatureStatistics':
+        """Statistics of features (N, D), N at least 2; the covariance divides by N - 1."""
+        features = np.asarray(features, np.float64)
+        if len(features) < 2:
+            raise InputError(f'a covariance needs at least two images, got {len(features)}')
+        return cls(features.mean(0), np.cov(features, rowvar=False))
+
+    @classmethod
+    def read(cls, path: str | Path) -> 'FeatureStatistics':
+        """From BasicSR's .pth (`mean`, `cov`: inception_FFHQ_512-f7b384ab.pth) or pytorch-fid's .npz (`mu`, `sigma`).
+
+        Raises:
+            InputError: another kind of file, other content, or damaged.
+        """
+        path = Path(path)
+        if path.suffix == '.npz':
+            with np.load(path) as arrays:
+                content, keys = dict(arrays), ('mu', 'sigma')
+        elif path.suffix == '.pth':
+            content, keys = _read_arrays(path), ('mean', 'cov')
+        else:
+            raise InputError(f'{path}: expected FID statistics in .pth or .npz, or a folder of images')
+        missing = [key for key in keys if key not in content]
+        if missing:
+            raise InputError(f'{path}: expected the keys {" and ".join(keys)}, found {", ".join(content)}')
+        mean, covariance = (np.asarray(content[key], np.float64) for key in keys)
+        if covariance.shape != mean.shape * 2:
+            raise InputError(f'{path}: a mean {mean.shape} does not go with a covariance {covariance.shape}')
+        return cls(mean, covariance)
+
+    def write(self, path: str | Path) -> None:
+        """Writes pytorch-fid's .npz."""
+        np.savez(path, mu=self.mean, sigma=self.covariance)
+
+
+def frechet_distance(a: FeatureStatistics, b: FeatureStatistics) -> float:
+    """|m_a - m_b|^2 + Tr(C_a + C_b - 2 (C_a C_b)^(1/2)) (Dowson & Landau 1982), from 0 up.
+
+    The trace of the root is that of (C_a^(1/2) C_b C_a^(1/2))^(1/2): symmetric, so that its eigenvalues are real and
+    stay right for the singular covariances of fewer images than features.
+
+    Example:
+        >>> a = FeatureStatistics(np.zeros(2), np.diag([1.0, 4.0]))
+        >>> b = FeatureStatistics(np.array([3.0, 0.0]), np.diag([9.0, 4.0]))
+        >>> frechet_distance(a, b)  # 3^2 + (1 - 3)^2 + 0
+        13.0
+    """
+    if a.mean.shape != b.mean.shape:
+        raise InputError(f'statistics of {a.mean.size} and of {b.mean.size} features cannot be compared')
+    values, vectors = eigh(a.covariance)
+    root = vectors * np.sqrt(values.clip(0)) @ vectors.T
+    trace_of_root = np.sqrt(eigh(root @ b.covariance @ root, eigvals_only=True).clip(0)).sum()
+    distance = np.sum((a.mean - b.mean) ** 2) + np.trace(a.covariance) + np.trace(b.covariance) - 2 * trace_of_root
+    return max(0.0, float(distance))
+
+
+def _read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """A .pth with NumPy arrays, without running code; `numpy.core` is NumPy 1's name of the module."""
+    reconstruct = np.empty(0).__reduce__()[0]
+    allowed: list[Any] = [
+        (reconstruct, 'numpy.core.multiarray._reconstruct'),
+        (reconstruct, 'numpy._core.multiarray._reconstruct'),
+        *(np.ndarray, np.dtype, *(type(np.dtype(kind)) for kind in ('f8', 'f4'))),
+    ]
+    with torch.serialization.safe_globals(allowed):
+        try:
+            return torch.load(path, map_location='cpu', weights_only=True)
+        except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
+            raise InputError(f'{path}: not a file of statistics, or damaged: {error}') from error

@@ -1,0 +1,8 @@
+"""The same as `daefr evaluate`."""
+
+import sys
+
+from daefr_arch.cli import main
+
+if __name__ == '__main__':
+    sys.exit(main(['evaluate', *sys.argv[1:]]))
