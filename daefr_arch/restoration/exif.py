@@ -38,7 +38,7 @@ def resized_exif(block: bytes, *, width: int, height: int) -> bytes:
     """The block of `kept_exif` with the pixel dimensions that it may state set to these."""
     exif = Image.Exif()
     exif.load(block)
-    details = exif.get_ifd(ExifTags.IFD.Exif)
+    details = exif.get_ifd(ExifTags.IFD.Exif) if ExifTags.IFD.Exif in exif else {}
     for tag, size in ((ExifTags.Base.ExifImageWidth, width), (ExifTags.Base.ExifImageHeight, height)):
         if tag in details:
             details[tag] = size
