@@ -13,7 +13,7 @@ class PredictionLosses(NamedTuple):
     """Scalars, weighted: L_feat and L_index of Eq. 6."""
 
     feature: Tensor
-    index: Tensor
+    code_index: Tensor
 
 
 @LOSS_REGISTRY.register()

@@ -3,13 +3,19 @@
 from typing import Any
 
 import torch
+import torch._functorch.config
 from basicsr.losses import build_loss
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from daefr_arch.archs.codebook_arch import CodebookOutput, DAEFRCodebook
 from daefr_arch.errors import InputError
 from daefr_arch.models.codebook_updates import CodebookUpdates, code_counts, codebook_statistics
 from daefr_arch.models.image_losses import ImageLosses
+
+
+def _without_wrapper(net: nn.Module) -> Any:
+    return net.module if isinstance(net, DistributedDataParallel) else net
 
 
 class AutoencoderLosses(nn.Module):
@@ -25,7 +31,10 @@ class AutoencoderLosses(nn.Module):
                 raise InputError(f'train.{key} is missing: an autoencoder is not trained without it')
         self.image = ImageLosses(train_opt)
         self.code = build_loss(train_opt['code_opt'])
-        self.adversarial = build_loss(train_opt['gan_opt']) if train_opt.get('gan_opt') else None
+        self.adversarial: Any = build_loss(train_opt['gan_opt']) if train_opt.get('gan_opt') else None
+        if self.adversarial is not None and self.adversarial.adaptive:
+            # a compiled network frees buffers in its first backward pass; the adaptive weight takes three
+            torch._functorch.config.donated_buffer = False
 
 
 class AutoencoderPath:
@@ -33,8 +42,7 @@ class AutoencoderPath:
 
     Args:
         net: the autoencoder, wrapped for distributed training or not.
-        bare_net: the autoencoder itself.
-        discriminator: its discriminator, None without gan_opt.
+        discriminator: its discriminator, likewise; None without gan_opt.
         losses: shared by the paths of a model.
         updates: of its codebook.
         prefix: of the names in the log, as 'hq_'.
@@ -43,14 +51,13 @@ class AutoencoderPath:
     def __init__(
         self,
         net: nn.Module,
-        bare_net: DAEFRCodebook,
-        discriminator: nn.Module | None,
+        discriminator: Any,
         losses: AutoencoderLosses,
         updates: CodebookUpdates,
         prefix: str = '',
     ) -> None:
         self.net = net
-        self.bare_net = bare_net
+        self.bare_net: DAEFRCodebook = _without_wrapper(net)
         self.discriminator = discriminator
         self.losses = losses
         self.updates = updates
@@ -78,14 +85,14 @@ class AutoencoderPath:
         parts['l_code'] = self.losses.code(self.output.feature, self.output.codes)
         log = dict(parts)
         if self.adversarial_active(iteration):
-            self.discriminator.requires_grad_(False)
-            logits = self.discriminator(self.output.reconstruction)
+            discriminator = _without_wrapper(self.discriminator).requires_grad_(False)
+            logits = discriminator(self.output.reconstruction)
             last_layer = self.bare_net.decoder.last_layer
             parts['l_g_gan'], log['gan_weight'] = self.losses.adversarial.generator(
                 logits, reconstruction_loss, last_layer
             )
             log['l_g_gan'] = parts['l_g_gan']
-            self.discriminator.requires_grad_(True)
+            discriminator.requires_grad_(True)
         return sum(parts.values(), start=self.image.new_zeros(())), self._named(log)
 
     def discriminator_loss(self) -> tuple[Tensor, dict[str, Tensor]]:

@@ -115,12 +115,15 @@ class DAEFRBaseModel(BaseModel):
         """Whether a training state will be loaded, with the weights of all `nets`."""
         return bool(self.opt['path'].get('resume_state'))
 
-    def build(self, label: str) -> nn.Module:
-        """network_<label> of the options, with the weights that path.pretrain_network_<label> names, if any."""
+    def build(self, label: str, part: str | None = None) -> nn.Module:
+        """network_<label> of the options, with the weights that path.pretrain_network_<label> names, if any.
+
+        `part`: as in load_stage_network.
+        """
         net = build_network(self.opt[f'network_{label}'])
         path = self.opt['path'].get(f'pretrain_network_{label}')
         if path and not self.resuming:
-            load_stage_network(net, path, part=None)
+            load_stage_network(net, path, part)
         return net
 
     def prepare(self, label: str, net: nn.Module, *, ema: bool = True) -> nn.Module:

@@ -21,7 +21,7 @@ def load_stage_network(net: nn.Module, path: str | Path, part: str | None) -> No
     """
     from daefr_arch import checkpoints
 
-    state = checkpoints.load_state_dict(path)
+    state = checkpoints.read_checkpoint(path).state_dict
     if checkpoints.is_official(state):
         state = _official_part(checkpoints.convert_official(state), net, path, part)
     problem = _difference(net, state)
@@ -37,6 +37,8 @@ def _official_part(parts: dict[str, dict], net: nn.Module, path: str | Path, par
             held = ', '.join(parts)
             raise WeightsError(f'{path} holds {held}: {len(fitting)} of them fit {type(net).__name__}, not one')
         part = fitting[0]
+    # a stage-1 file holds one path and does not say whose
+    part = part if part in parts else part.removeprefix('hq_').removeprefix('lq_')
     if part not in parts:
         raise WeightsError(f'{path} holds {", ".join(parts)}, not {part}: name the checkpoint of another stage')
     return parts[part]

@@ -19,7 +19,7 @@ def stage3():
         target = codebook.codebook(codebook.encode(image('tiny.gt', 2, 32)))
     _, logits, fused = network(image('tiny.lq', 2, 32), code_only=True)
     losses = DAEFRPredictionLoss()(logits, fused, target.indices, target.codes)
-    (losses.feature + losses.index).backward()
+    (losses.feature + losses.code_index).backward()
     return network, losses, target
 
 
@@ -29,7 +29,7 @@ def test_losses_and_targets_equal_the_reference(stage3):
     assert (target.indices == torch.from_numpy(reference['gt_code_index'])).all()
     assert relative_error(target.codes, reference['gt_quantized']) < 1e-4
     assert relative_error(losses.feature / 10, reference['loss_code_feature']) < 1e-5
-    assert relative_error(losses.index, reference['loss_code_index']) < 1e-5
+    assert relative_error(losses.code_index, reference['loss_code_index']) < 1e-5
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_by_hand():
         logits, torch.full((1, 4, 1, 1), 3.0), torch.tensor([[1]]), torch.ones(1, 4, 1, 1)
     )
     assert losses.feature.item() == pytest.approx(40)
-    assert losses.index.item() == pytest.approx(2 * torch.tensor(2.0).log().item())
+    assert losses.code_index.item() == pytest.approx(2 * torch.tensor(2.0).log().item())
 
 
 def test_float64_gradients_and_none_for_the_target():

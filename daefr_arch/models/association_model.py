@@ -1,0 +1,108 @@
+"""Stage 2: both autoencoders jointly, with their features associated (Sec. 3.2)."""
+
+from typing import cast
+
+from basicsr.losses import build_loss
+from basicsr.utils.registry import MODEL_REGISTRY
+from torch import Tensor, nn
+
+from daefr_arch.archs.codebook_arch import DAEFRCodebook
+from daefr_arch.errors import InputError
+from daefr_arch.models.autoencoder_path import AutoencoderLosses, AutoencoderPath
+from daefr_arch.models.base import DAEFRBaseModel
+from daefr_arch.models.codebook_updates import CodebookUpdates
+from daefr_arch.models.frozen import freeze
+
+
+@MODEL_REGISTRY.register()
+class DAEFRAssociationModel(DAEFRBaseModel):
+    """Trains network_hq on the HQ images and network_lq on their degraded versions by Eq. 5, one forward each a step.
+
+    With train.gan_opt each path has its discriminator, network_d_hq and network_d_lq.
+
+    Options: train.association_opt, the association loss; train.freeze_hq, true for Fig. 7 (a): only the LQ path learns;
+    train.codebook_opt and the losses as in DAEFRCodebookModel; path.pretrain_network_hq, _lq, _d_hq and _d_lq, the
+    checkpoints of both stages 1, or official ones of stage 1 or 2.
+    """
+
+    train_keys = (
+        *('association_opt', 'freeze_hq', 'codebook_opt', 'pixel_opt', 'perceptual_opt', 'identity_opt', 'code_opt'),
+        *('gan_opt', 'optim_g', 'optim_d'),
+    )
+    path_keys = tuple(f'pretrain_network_{label}' for label in ('hq', 'lq', 'd_hq', 'd_lq'))
+
+    def init_networks(self) -> None:
+        autoencoders = {domain: self.build(domain, f'{domain}_codebook') for domain in ('hq', 'lq')}
+        self.freeze_hq = bool(self.train_opt.get('freeze_hq'))
+        self.domains = ('lq',) if self.freeze_hq else ('hq', 'lq')
+        self.discriminators: dict[str, nn.Module] = {}
+        self.updates: dict[str, CodebookUpdates] = {}
+        if self.is_train:
+            for domain in self.domains:
+                options = self.train_opt.get('codebook_opt') or {}
+                self.updates[domain] = CodebookUpdates(cast(DAEFRCodebook, autoencoders[domain]).codebook, **options)
+                if self.train_opt.get('gan_opt'):
+                    discriminator = self.build(f'd_{domain}', f'{domain}_discriminator')
+                    self.discriminators[domain] = self.prepare(f'd_{domain}', discriminator, ema=False)
+            if self.freeze_hq:
+                freeze(autoencoders['hq'])
+        self.net_hq = self.prepare('hq', autoencoders['hq'], ema=not self.freeze_hq)
+        self.net_lq = self.prepare('lq', autoencoders['lq'])
+
+    def init_training(self) -> None:
+        if not self.train_opt.get('association_opt'):
+            raise InputError('train.association_opt is missing: the association stage is not trained without it')
+        self.association: nn.Module = build_loss(self.train_opt['association_opt']).to(self.device)
+        learned = [] if self.association.log_scale.requires_grad is False else [self.association]
+        if learned:
+            self.association = self.prepare('association', self.association, ema=False)
+        losses = AutoencoderLosses(self.train_opt).to(self.device)
+        self.paths_by_domain: dict[str, AutoencoderPath] = {}
+        for domain in self.domains:
+            updates = self.updates[domain].to(self.device)
+            self.nets[f'codebook_updates_{domain}'] = updates  # saved and resumed with the networks
+            discriminator = self.discriminators.get(domain)
+            net = self.net_hq if domain == 'hq' else self.net_lq
+            self.paths_by_domain[domain] = AutoencoderPath(net, discriminator, losses, updates, prefix=f'{domain}_')
+        self.optimizer_g = self.add_optimizer('g', self.net_hq, self.net_lq, *learned)
+        if self.discriminators:
+            self.optimizer_d = self.add_optimizer('d', *self.discriminators.values())
+
+    def training_step(self, current_iter: int) -> dict[str, Tensor]:
+        if self.gt is None:
+            raise InputError('the association stage needs a dataset with pairs of gt and lq images')
+        images = {'hq': self.gt, 'lq': self.lq}
+        log: dict[str, Tensor] = {}
+        with self.autocast():
+            features = {domain: path.forward(images[domain]).feature for domain, path in self.paths_by_domain.items()}
+            if self.freeze_hq:
+                features['hq'] = self.get_bare_model(self.net_hq).encode(self.gt)
+            log['l_assoc'] = total = self.association(features['hq'], features['lq'])
+            for path in self.paths_by_domain.values():
+                loss, path_log = path.autoencoder_loss(current_iter)
+                total = total + loss
+                log.update(path_log)
+        self.optimise(self.optimizer_g, total)
+        for path in self.paths_by_domain.values():
+            log.update(path.finish_step())
+        log.update(self._discriminator_step(current_iter))
+        return log
+
+    def _discriminator_step(self, current_iter: int) -> dict[str, Tensor]:
+        """One step of the discriminators, in one backward pass: no parameter is in both."""
+        active = [path for path in self.paths_by_domain.values() if path.adversarial_active(current_iter)]
+        if not active:
+            return {}
+        log: dict[str, Tensor] = {}
+        losses = []
+        with self.autocast():
+            for path in active:
+                loss, path_log = path.discriminator_loss()
+                losses.append(loss)
+                log.update(path_log)
+        self.optimise(self.optimizer_d, sum(losses[1:], start=losses[0]))
+        return log
+
+    def restore(self) -> Tensor:
+        """Reconstructions of the degraded images through the LQ path."""
+        return self.inference_net('lq')(self.lq).reconstruction
