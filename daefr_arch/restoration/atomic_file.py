@@ -3,7 +3,7 @@
 import os
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from daefr_arch.errors import OutputError
@@ -25,7 +25,8 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     except OSError as error:
         raise OutputError(f'{path}: cannot be written: {error.strerror or error}') from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # it is not there, or its folder is not
+            temporary.unlink()
 
 
 def write_bytes(path: str | Path, data: bytes) -> None:

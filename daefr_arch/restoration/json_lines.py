@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -34,7 +35,8 @@ class JsonLinesWriter:
             if self._file.write(data) != len(data):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError as error:
-            self._file.truncate(start)
+            with suppress(OSError):  # a pipe or device cannot be cut
+                self._file.truncate(start)
             raise OutputError(f'{self._path}: the report cannot be written: {error.strerror}') from error
 
     def __enter__(self) -> 'JsonLinesWriter':

@@ -1,0 +1,286 @@
+"""The folder pipeline around a restorer that needs no network: it finds a face where the photo is not black."""
+
+import json
+import os
+import resource
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from skimage.data import astronaut
+
+from daefr_arch.errors import OutputError, UsageError
+from daefr_arch.restoration.image_file import read_image, write_image
+from daefr_arch.restoration.output_layout import OutputLayout, plan_outputs
+from daefr_arch.restoration.photo_folder import restore_photos
+from daefr_arch.restoration.report import FAILED, FaceReport, PhotoReport
+
+FACE = 32
+
+
+class FakeRestorer:
+    """`faces` faces for each photo that is not black; red pixels at the corner stand for what may go wrong."""
+
+    OUT_OF_MEMORY, NOT_FINITE, ONE_NOT_FINITE = (0, 0, 1), (0, 0, 2), (0, 0, 3)
+
+    def __init__(self, upscale=2, faces=2):
+        self.upscale = upscale
+        self.faces = faces
+        self.last_reports = []
+        self.batches = []
+
+    def enhance_batch(self, images, *, has_aligned=False, only_center_face=False, paste_back=True, weight=None):
+        self.batches.append(len(images))
+        corners = [tuple(int(value) for value in image[0, 0]) for image in images]
+        if self.OUT_OF_MEMORY in corners:
+            raise RuntimeError('CUDA out of memory')
+        self.last_reports, results = [], []
+        for image, corner in zip(images, corners, strict=True):
+            faces = [FaceReport(box=(1.0, 2.0, 9.0, 12.0)) for _ in range(self.faces if image.any() else 0)]
+            for face in faces[: {self.NOT_FINITE: 2, self.ONE_NOT_FINITE: 1}.get(corner, 0)]:
+                face.status, face.warnings = FAILED, ['the network output is not finite']
+            self.last_reports.append(PhotoReport(faces=faces, seconds={'detect': 0.5}))
+            restored = sum(face.status != FAILED for face in faces)
+            crops = [np.full((FACE, FACE, 3), 10, np.uint8)] * restored
+            size = (image.shape[1] * self.upscale, image.shape[0] * self.upscale)
+            whole = None if has_aligned else cv2.resize(image, size, interpolation=cv2.INTER_NEAREST)
+            results.append((crops, [crop + 90 for crop in crops], whole))
+        return results
+
+
+@pytest.fixture(scope='module')
+def face():
+    return np.ascontiguousarray(astronaut()[40:200, 160:280, ::-1])
+
+
+def with_corner(pixels, corner):
+    pixels = pixels.copy()
+    pixels[0, 0] = corner
+    return pixels
+
+
+def files(root):
+    return sorted(str(path.relative_to(root)) for path in root.rglob('*') if path.is_file())
+
+
+def lines(root):
+    return [json.loads(line) for line in (root / 'report.jsonl').read_text().splitlines()]
+
+
+def run(sources, layout, **options):
+    return restore_photos(FakeRestorer(), sources, layout, report=layout.root / 'report.jsonl', **options)
+
+
+def test_codeformer_layout(tmp_path, face):
+    write_image(tmp_path / 'my photo.jpg', face)
+    layout = OutputLayout(tmp_path / 'out')
+    assert run([tmp_path / 'my photo.jpg'], layout) == Counter(ok=1)
+    assert files(layout.root) == [
+        'cropped_faces/my photo_00.png',
+        'cropped_faces/my photo_01.png',
+        'final_results/my photo.jpg',
+        'report.jsonl',
+        'restored_faces/my photo_00.png',
+        'restored_faces/my photo_01.png',
+    ]
+    assert read_image(layout.root / 'final_results/my photo.jpg').pixels.shape == (320, 240, 3)
+    assert (read_image(layout.root / 'restored_faces/my photo_01.png').pixels == 100).all()
+    (line,) = lines(layout.root)
+    assert (line['status'], line['error'], len(line['faces'])) == ('ok', None, 2)
+    assert line['faces'][0]['box'] == [1.0, 2.0, 9.0, 12.0]
+    assert set(line['seconds']) == {'read', 'detect', 'write'}
+    written = [path for paths in line['outputs'].values() for path in paths]
+    assert sorted(os.path.relpath(path, layout.root) for path in written) == [
+        name for name in files(layout.root) if name != 'report.jsonl'
+    ]
+
+
+def test_gfpgan_layout_with_suffix_and_extension(tmp_path, face):
+    write_image(tmp_path / 'a.jpg', face)
+    layout = OutputLayout(tmp_path / 'out', style='gfpgan', suffix='x', extension='webp')
+    run([tmp_path / 'a.jpg'], layout)
+    assert files(layout.root) == [
+        'cmp/a_00.png',
+        'cmp/a_01.png',
+        'cropped_faces/a_00.png',
+        'cropped_faces/a_01.png',
+        'report.jsonl',
+        'restored_faces/a_00_x.png',
+        'restored_faces/a_01_x.png',
+        'restored_imgs/a_x.webp',
+    ]
+    side_by_side = read_image(layout.root / 'cmp/a_00.png').pixels
+    assert (side_by_side[:, :FACE] == 10).all()
+    assert (side_by_side[:, FACE:] == 100).all()
+
+
+@pytest.mark.parametrize(
+    ('style', 'expected'),
+    [
+        ('codeformer', ['report.jsonl', 'restored_faces/a.png']),
+        ('gfpgan', ['cmp/a_00.png', 'cropped_faces/a_00.png', 'report.jsonl', 'restored_faces/a_00.png']),
+    ],
+)
+def test_aligned_faces(tmp_path, face, style, expected):
+    write_image(tmp_path / 'a.jpg', face)
+    layout = OutputLayout(tmp_path / 'out', style=style, has_aligned=True)
+    restorer = FakeRestorer(faces=1)
+    restore_photos(restorer, [tmp_path / 'a.jpg'], layout, report=layout.root / 'report.jsonl')
+    assert files(layout.root) == expected
+    assert layout.result(tmp_path / 'a.jpg').exists()
+
+
+def test_extension_of_the_whole_photo(tmp_path):
+    auto = OutputLayout(tmp_path)
+    for name, expected in {
+        'a.JPG': 'a.JPG',
+        'a.jpeg': 'a.jpeg',
+        'a.webp': 'a.webp',
+        'a.tif': 'a.png',
+        'a': 'a.png',
+    }.items():
+        assert auto.photo(Path(name)).name == expected
+    assert OutputLayout(tmp_path, extension='jpg').photo(Path('a.tar.png')).name == 'a.tar.jpg'
+
+
+def test_one_bad_photo_never_stops_the_others(tmp_path, face):
+    write_image(tmp_path / '0.png', face)
+    (tmp_path / '1.jpg').write_text('no image')
+    write_image(tmp_path / '2.png', np.zeros_like(face))
+    write_image(tmp_path / '3.png', with_corner(face, FakeRestorer.OUT_OF_MEMORY))
+    write_image(tmp_path / '4.png', with_corner(face, FakeRestorer.NOT_FINITE))
+    write_image(tmp_path / '5.png', with_corner(face, FakeRestorer.ONE_NOT_FINITE))
+    write_image(tmp_path / '6.png', face)
+    layout = OutputLayout(tmp_path / 'out')
+    assert run(sorted(tmp_path.glob('*.*')), layout) == Counter(ok=2, no_face=1, partial=1, error=3)
+    report = lines(layout.root)
+    assert [Path(line['input']).name[0] for line in report] == list('0123456')
+    assert [line['status'] for line in report] == ['ok', 'error', 'no_face', 'error', 'error', 'partial', 'ok']
+    for index, message in {1: 'not an image', 3: 'CUDA out of memory', 4: 'not finite'}.items():
+        assert message in report[index]['error']
+        assert report[index]['outputs'] == {}
+    # never the input as the result: nothing at all of a photo that failed, the photo without a face upscaled
+    assert sorted(path.name for path in (layout.root / 'final_results').iterdir()) == [
+        '0.png',
+        '2.png',
+        '5.png',
+        '6.png',
+    ]
+    assert read_image(layout.root / 'final_results/2.png').pixels.shape == (320, 240, 3)
+    assert [path.name for path in (layout.root / 'restored_faces').glob('5*')] == ['5_01.png']  # number of the face
+
+
+def test_photos_share_batches_within_bounded_memory(tmp_path, face, monkeypatch):
+    sources = []
+    for index in range(10):
+        sources.append(tmp_path / f'{index}.png')
+        write_image(sources[-1], face)
+    layout = OutputLayout(tmp_path / 'out')
+    for pixels, batches in ((10**9, [8, 2]), (3 * face[..., 0].size * 4, [3, 3, 3, 1]), (1, [1] * 10)):
+        monkeypatch.setattr('daefr_arch.restoration.photo_folder.RESULT_PIXELS_A_GROUP', pixels)
+        restorer = FakeRestorer()
+        counts = restore_photos(restorer, sources, layout, report=layout.root / 'report.jsonl')
+        assert (restorer.batches, counts) == (batches, Counter(ok=10))
+
+
+def test_alpha_depth_grey_and_boxes_reach_the_whole_photo(tmp_path, face):
+    deep = np.dstack((face, np.full(face.shape[:2], 200, np.uint8))).astype(np.uint16) * 257
+    cv2.imwrite(str(tmp_path / 'deep.png'), deep)
+    cv2.imwrite(str(tmp_path / 'grey.png'), face[..., 1])
+    sources = [tmp_path / 'deep.png', tmp_path / 'grey.png']
+    layout = OutputLayout(tmp_path / 'out')
+    run(sources, layout)
+    written = cv2.imread(str(layout.photo(sources[0])), cv2.IMREAD_UNCHANGED)
+    assert (written.shape, written.dtype) == ((320, 240, 4), np.uint16)
+    assert np.array_equal(written[::2, ::2], deep)
+    assert cv2.imread(str(layout.photo(sources[1])), cv2.IMREAD_UNCHANGED).shape == (320, 240)
+    run(sources, layout, draw_box=True)
+    for source in sources:
+        photo = read_image(layout.photo(source)).pixels
+        green = (0, np.iinfo(photo.dtype).max, 0)
+        assert (photo[4, 2:19] == green).all()  # the top edge of the box, twice its size
+        assert (photo[10, 10] != green).any()
+
+
+def test_two_inputs_of_one_name_are_refused_before_work(tmp_path):
+    layout = OutputLayout(tmp_path / 'out')
+    with pytest.raises(UsageError, match=r'a\.jpg and .*a\.png would write the same names'):
+        plan_outputs([tmp_path / 'a.jpg', tmp_path / 'a.png'], layout)
+    with pytest.raises(UsageError, match=r'would replace an input'):
+        plan_outputs([tmp_path / 'out/final_results/a.png'], layout, existing='overwrite')
+    for wrong in ({'suffix': 'a/b'}, {'style': 'dfdnet'}):
+        with pytest.raises(UsageError, match='expected'):
+            OutputLayout(tmp_path, **wrong)
+    assert not layout.root.exists()
+
+
+def test_existing_results(tmp_path, face):
+    sources = [tmp_path / 'a.png', tmp_path / 'b.png']
+    for source in sources:
+        write_image(source, face)
+    layout = OutputLayout(tmp_path / 'out')
+    run(sources[:1], layout)
+    with pytest.raises(UsageError, match=r'1 results exist, such as .*a\.png: use --overwrite'):
+        plan_outputs(sources, layout)
+    assert plan_outputs(sources, layout, existing='overwrite') == sources
+    left = plan_outputs(sources, layout, existing='skip')
+    assert left == sources[1:]
+    run(left, layout, append=True)
+    assert [Path(line['input']).name for line in lines(layout.root)] == ['a.png', 'b.png']
+
+
+def test_disk_full_leaves_nothing_half_written(tmp_path, face):
+    """A real failing write, as any user: the process may write no file above 40 kB, as small PNGs are."""
+    noise = np.random.default_rng(0).integers(1, 256, (200, 200, 3), np.uint8)
+    write_image(tmp_path / 'a.png', noise)
+    write_image(tmp_path / 'b.png', face[:40, :40])
+    layout = OutputLayout(tmp_path / 'out')
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, hard))
+    try:
+        counts = run([tmp_path / 'a.png', tmp_path / 'b.png'], layout)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert counts == Counter(ok=1, error=1)
+    failed, done = lines(layout.root)
+    assert 'a.png: cannot be written: File too large' in failed['error']
+    assert done['status'] == 'ok'
+    assert not [name for name in files(layout.root) if 'b' not in Path(name).name[:1] and name != 'report.jsonl']
+
+
+def test_full_disk_stops_at_the_report_with_whole_lines(tmp_path, face):
+    """/dev/full takes no byte: ENOSPC from the kernel."""
+    write_image(tmp_path / 'a.png', face)
+    with pytest.raises(OutputError, match='report cannot be written: No space left on device'):
+        restore_photos(FakeRestorer(), [tmp_path / 'a.png'], OutputLayout(tmp_path / 'out'), report=Path('/dev/full'))
+
+
+@pytest.fixture
+def read_only_folder():
+    """A folder that this process may not write to, root or not."""
+    user = os.geteuid()
+    with tempfile.TemporaryDirectory() as folder:  # not tmp_path, which nobody else may enter
+        os.chmod(folder, 0o555)
+        if user == 0:
+            os.seteuid(65534)
+        try:
+            yield Path(folder)
+        finally:
+            os.seteuid(user)
+
+
+def test_read_only_output(read_only_folder, face):
+    with pytest.raises(OutputError, match='restored_faces: the folder cannot be made: Permission denied'):
+        run([], OutputLayout(read_only_folder / 'out'))
+    with pytest.raises(OutputError, match=r'a\.png: cannot be written: Permission denied'):
+        write_image(read_only_folder / 'a.png', face)
+    assert list(read_only_folder.iterdir()) == []
+
+
+def test_output_below_a_file(tmp_path, face):
+    (tmp_path / 'out').touch()
+    with pytest.raises(OutputError, match='the folder cannot be made: Not a directory'):
+        run([], OutputLayout(tmp_path / 'out'))
