@@ -90,16 +90,6 @@ def _at_hand() -> str:
     return EMBEDDED
 
 
-def largest_face(faces: Sequence[DetectedFace], height: int, width: int) -> DetectedFace:
-    """The face with the largest box within a photo of this size (facexlib's only_keep_largest)."""
-
-    def visible_area(face: DetectedFace) -> float:
-        x0, y0, x1, y1 = np.clip(face.box, 0, [width, height, width, height])
-        return float((x1 - x0) * (y1 - y0))
-
-    return max(faces, key=visible_area)
-
-
 def center_face(faces: Sequence[DetectedFace], height: int, width: int) -> DetectedFace:
     """The face whose box is nearest to the centre of a photo of this size (facexlib's only_center_face)."""
 

@@ -92,6 +92,7 @@ class FaceNetwork:
                 torch.cuda.empty_cache()
         return restored
 
+    @torch.inference_mode()
     def _restore_batch(self, faces: Sequence[np.ndarray], s_lq: float | None) -> list[np.ndarray | None]:
         """One pass in the chosen precision; faces with non-finite output are tried once more in float32."""
         x = self._to_tensor(faces)
@@ -110,7 +111,6 @@ class FaceNetwork:
         pixels = torch.from_numpy(np.stack(faces)).to(self.device).permute(0, 3, 1, 2).flip(1)
         return (pixels.float() / 127.5 - 1).contiguous(memory_format=torch.channels_last)
 
-    @torch.inference_mode()
     def _run(self, x: torch.Tensor, s_lq: float | None, precision: str) -> torch.Tensor:
         """The restored faces (B, 3, R, R), float32."""
         with precision_context(precision, self.device):

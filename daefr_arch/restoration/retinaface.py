@@ -70,7 +70,7 @@ class RetinaFaceDetector:
             img_pass = cv2.resize(img, (width, height), interpolation=interpolation)
         else:
             img_pass = img
-        pixels = torch.from_numpy(img_pass).to(self.device).permute(2, 0, 1)[None].float()
+        pixels = torch.tensor(img_pass, device=self.device).permute(2, 0, 1)[None].float()
         mean = torch.tensor(MEAN_BGR, device=self.device).view(1, 3, 1, 1)
         offsets, scores, landmarks = (output[0] for output in self.network(pixels - mean))
         scores = scores[:, 1]

@@ -1,0 +1,262 @@
+import json
+import logging
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from daefr_arch import DAEFRRestorer
+from daefr_arch.errors import InputError
+from daefr_arch.restoration import colour
+from daefr_arch.restoration.detector import DetectedFace
+from daefr_arch.restoration.face_network import FaceNetwork
+from daefr_arch.restoration.restorer import DAEFRRestorer as Restorer
+from tests.restoration.faces import ASTRONAUT_LANDMARKS, FakeNetwork, astronaut, grace_hopper
+
+
+class FakeDetector:
+    """Finds the astronaut's face at the given shifts of a photo."""
+
+    def __init__(self, *shifts: tuple[float, float]) -> None:
+        self.shifts = shifts
+
+    def detect(self, img: np.ndarray) -> list[DetectedFace]:
+        return [
+            DetectedFace((178 + x, 57 + y, 273 + x, 177 + y), 0.99, ASTRONAUT_LANDMARKS + np.array([x, y]))
+            for x, y in self.shifts
+        ]
+
+
+def restorer(network: FakeNetwork | None = None, *shifts: tuple[float, float], **options: object) -> Restorer:
+    """A restorer without weights: its faces are 64 pixels, and its network changes their brightness only."""
+    options = {'device': 'cpu', 'precision': 'fp32', 'match_colour': False} | options
+    return DAEFRRestorer(network or FakeNetwork(), detector=FakeDetector(*(shifts or [(0, 0)])), **options)
+
+
+def degraded(img: np.ndarray) -> np.ndarray:
+    """A quarter of the size, noise, JPEG."""
+    small = cv2.resize(img, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA).astype(np.float32)
+    noisy = np.clip(small + np.random.default_rng(0).normal(0, 6, small.shape), 0, 255).astype(np.uint8)
+    return cv2.imdecode(cv2.imencode('.jpg', noisy, [cv2.IMWRITE_JPEG_QUALITY, 60])[1], cv2.IMREAD_COLOR)
+
+
+@pytest.fixture(scope='module')
+def default_restorer() -> Restorer:
+    return DAEFRRestorer(detector='retinaface_mobile0.25_onnx', device='cpu', precision='fp32', offline=True)
+
+
+@pytest.mark.parametrize('photo', [astronaut(), grace_hopper()], ids=['astronaut', 'grace_hopper'])
+def test_default_model_on_degraded_photos(default_restorer: Restorer, photo: np.ndarray) -> None:
+    """Sharper than the enlarged input and still the same picture."""
+    lq = degraded(photo)
+    crops, faces, restored = default_restorer.enhance(lq)
+    assert len(crops) == len(faces) == 1
+    assert crops[0].shape == faces[0].shape == (256, 256, 3)
+    assert restored.shape == (2 * lq.shape[0], 2 * lq.shape[1], 3)
+    sharpness = [
+        cv2.Laplacian(cv2.cvtColor(face, cv2.COLOR_BGR2GRAY), cv2.CV_64F).var() for face in (crops[0], faces[0])
+    ]
+    assert sharpness[1] > 2 * sharpness[0]
+    assert cv2.PSNR(crops[0], faces[0]) > 18
+    assert abs(float(crops[0].mean()) - float(faces[0].mean())) < 12
+    report = default_restorer.last_report
+    assert report.status == 'restored'
+    assert report.faces[0].score > 0.9
+    json.dumps(report.as_dict(), allow_nan=False)
+
+
+def test_aligned_face(default_restorer: Restorer) -> None:
+    crops, faces, restored = default_restorer.enhance(astronaut()[:250, 100:350], has_aligned=True)
+    assert restored is None
+    assert crops[0].shape == faces[0].shape == (256, 256, 3)
+    assert default_restorer.last_report.faces[0].box is None
+
+
+def test_faces_of_several_photos_share_batches() -> None:
+    network = FakeNetwork()
+    several = restorer(network, (0, 0), (100, 100), (-60, 40), batch_size=4)
+    results = several.enhance_batch([astronaut(), astronaut()[:300], astronaut()])
+    assert network.batches == [4, 4, 1]
+    assert [len(faces) for _, faces, _ in results] == [3, 3, 3]
+    assert len(several.last_reports) == 3
+    alone = restorer(None, (0, 0), (100, 100), (-60, 40)).enhance(astronaut()[:300])
+    np.testing.assert_array_equal(results[1][2], alone[2])
+
+
+def test_no_face() -> None:
+    class Nobody:
+        def detect(self, img: np.ndarray) -> list[DetectedFace]:
+            return []
+
+    without = DAEFRRestorer(FakeNetwork(), detector=Nobody(), device='cpu', precision='fp32')
+    crops, faces, restored = without.enhance(astronaut())
+    assert crops == faces == []
+    np.testing.assert_array_equal(restored, cv2.resize(astronaut(), (1024, 1024), interpolation=cv2.INTER_LANCZOS4))
+    assert without.last_report.status == 'no_face'
+
+
+def test_grey_photos_stay_grey() -> None:
+    class Tint(FakeNetwork):
+        def forward(self, x, s_lq=None):
+            return x + torch.tensor([0.2, 0, -0.2]).view(1, 3, 1, 1), None, None
+
+    grey = cv2.cvtColor(astronaut(), cv2.COLOR_BGR2GRAY)
+    _, faces, restored = restorer(Tint()).enhance(grey)
+    assert (np.ptp(faces[0], axis=2) == 0).all()
+    assert (np.ptp(restored, axis=2) == 0).all()
+    assert np.ptp(restorer(Tint()).enhance(astronaut())[1][0], axis=2).max() > 0
+
+
+def test_sixteen_bit_photo() -> None:
+    _, _, restored = restorer(FakeNetwork(brightness=0.3), upscale=1).enhance(astronaut().astype(np.uint16) * 257)
+    eight = restorer(FakeNetwork(brightness=0.3), upscale=1).enhance(astronaut())[2]
+    assert restored.dtype == np.uint16
+    assert np.abs(restored / 257 - eight).max() <= 2  # the crops differ by rounding
+
+
+def test_center_face_and_paste_back() -> None:
+    some = restorer(None, (-150, 0), (30, 120), (200, 250))
+    crops, faces, restored = some.enhance(astronaut(), only_center_face=True, paste_back=False)
+    assert restored is None
+    assert len(crops) == len(faces) == len(some.last_report.faces) == 1
+    assert some.last_report.faces[0].box[:2] == (208, 177)
+
+
+def test_memory_halves_the_batch(caplog: pytest.LogCaptureFixture) -> None:
+    class Small(FakeNetwork):
+        def forward(self, x, s_lq=None):
+            if len(x) > 2:
+                raise torch.OutOfMemoryError('of the test')
+            return super().forward(x, s_lq)
+
+    network = Small()
+    shifts = [(20 * i, 15 * i) for i in range(7)]
+    _, faces, _ = restorer(network, *shifts, batch_size=8).enhance(astronaut())
+    assert len(faces) == 7
+    assert network.batches == [1] * 7  # seven faces, halved to three, halved to one
+    assert 'out of memory' in caplog.text
+
+
+def test_memory_for_one_face_is_an_error() -> None:
+    class Large(FakeNetwork):
+        def forward(self, x, s_lq=None):
+            raise torch.OutOfMemoryError('of the test')
+
+    with pytest.raises(torch.OutOfMemoryError):
+        restorer(Large()).enhance(astronaut())
+
+
+def test_non_finite_output_is_tried_again_in_float32() -> None:
+    class OverflowsInHalf(FakeNetwork):
+        def forward(self, x, s_lq=None):
+            half = torch.is_autocast_enabled('cpu')
+            return (x * torch.inf if half else x), None, None
+
+    _, faces, _ = restorer(OverflowsInHalf(), precision='bf16').enhance(astronaut())
+    crops, _, _ = restorer().enhance(astronaut())
+    np.testing.assert_array_equal(faces[0], crops[0])
+
+
+def test_failed_face_is_never_returned() -> None:
+    """One face of two fails: it is in neither list, and the photo keeps its own pixels there."""
+    photo = astronaut().copy()
+    photo[250:] = 255  # the second face is white
+    partly = restorer(FakeNetwork(brightness=0.5, nan_above=0.9), (0, 0), (100, 300), upscale=1)
+    crops, faces, restored = partly.enhance(photo)
+    assert len(crops) == len(faces) == 1
+    report = partly.last_report
+    assert [face.status for face in report.faces] == ['restored', 'failed']
+    assert report.status == 'partial'
+    assert 'not finite' in report.faces[1].warnings[-1]
+    assert (restored[300:] == 255).all()
+    _, faces, restored = restorer(FakeNetwork(nan_above=-1), upscale=1).enhance(photo)
+    assert faces == []
+    np.testing.assert_array_equal(restored, photo)
+
+
+def test_weight_without_control_warns_once(caplog: pytest.LogCaptureFixture) -> None:
+    network = FakeNetwork()
+    plain = restorer(network)
+    with caplog.at_level(logging.WARNING):
+        plain.enhance(astronaut(), weight=0.5)
+        plain.enhance(astronaut(), weight=0.7)
+    assert caplog.text.count('weight has no effect') == 1
+    assert network.strengths == [None, None]
+
+
+def test_weight_sets_the_control_strength() -> None:
+    network = FakeNetwork()
+    network.lq_control = torch.nn.Identity()
+    restorer(network).enhance(astronaut(), weight=0.25)
+    assert network.strengths == [0.25]
+
+
+def test_blend() -> None:
+    half = restorer(FakeNetwork(brightness=0.4), blend=0.5)
+    crops, faces, _ = half.enhance(astronaut())
+    full = restorer(FakeNetwork(brightness=0.4)).enhance(astronaut())[1]
+    np.testing.assert_allclose(faces[0], (crops[0].astype(float) + full[0]) / 2, atol=1)
+    crops, faces, _ = restorer(FakeNetwork(brightness=0.4), blend=0).enhance(astronaut())
+    np.testing.assert_array_equal(crops[0], faces[0])
+
+
+def test_match_colour_takes_colours_and_leaves_lightness() -> None:
+    photo = cv2.resize(astronaut(), (256, 256))
+    toned = cv2.cvtColor(photo, cv2.COLOR_BGR2LAB)
+    toned[:, :, 1] = np.clip(toned[:, :, 1].astype(int) - 20, 0, 255)
+    toned = cv2.cvtColor(toned, cv2.COLOR_LAB2BGR)
+    matched = colour.match_colour(photo, toned)
+    labs = [cv2.cvtColor(img, cv2.COLOR_BGR2LAB).astype(float) for img in (photo, toned, matched)]
+    assert abs(labs[2][:, :, 1].mean() - labs[1][:, :, 1].mean()) < 2
+    assert abs(labs[0][:, :, 1].mean() - labs[1][:, :, 1].mean()) > 12
+    assert np.abs(labs[2][:, :, 0] - labs[0][:, :, 0]).mean() < 3
+    np.testing.assert_allclose(colour.match_colour(photo, photo), photo, atol=1)
+
+
+def test_large_face_warns() -> None:
+    large = cv2.resize(astronaut(), None, fx=4, fy=4)
+
+    class Large(FakeDetector):
+        def detect(self, img: np.ndarray) -> list[DetectedFace]:
+            (face,) = super().detect(img)
+            return [DetectedFace(tuple(4 * v for v in face.box), face.score, 4 * face.landmarks)]
+
+    some = DAEFRRestorer(FakeNetwork(), detector=Large((0, 0)), device='cpu', precision='fp32', upscale=1)
+    some.enhance(large)
+    assert 'softer' in some.last_report.faces[0].warnings[0]
+
+
+@pytest.mark.parametrize(
+    ('options', 'message'),
+    [
+        ({'upscale': 0}, 'upscale'),
+        ({'blend': 1.2}, 'blend'),
+        ({'mask': 'oval'}, 'feather, parse'),
+        ({'bg_upsampler': 'esrgan'}, 'realesrgan'),
+        ({'precision': 'half'}, 'auto, fp32, tf32, bf16, fp16'),
+        ({'device': 'cuda:77'}, 'cuda:77'),
+        ({'batch_size': 0}, 'batch_size'),
+    ],
+)
+def test_impossible_options(options: dict, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        restorer(None, (0, 0), **options)
+
+
+@pytest.mark.parametrize(
+    'photo', [np.zeros((9, 9, 3), np.float32), np.zeros((9, 9, 4), np.uint8), np.zeros((0, 9, 3), np.uint8), 'a.jpg']
+)
+def test_not_a_photo(photo: object) -> None:
+    with pytest.raises(InputError, match='photo'):
+        restorer().enhance(photo)
+
+
+def test_weight_out_of_range() -> None:
+    with pytest.raises(InputError, match='between 0 and 1'):
+        restorer().enhance(astronaut(), weight=1.5)
+
+
+def test_face_network_refuses_other_sizes() -> None:
+    with pytest.raises(InputError, match=r'\(64, 64, 3\)'):
+        FaceNetwork(FakeNetwork(), device='cpu').restore([np.zeros((32, 32, 3), np.uint8)])
