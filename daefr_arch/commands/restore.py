@@ -13,6 +13,7 @@ _logger = logging.getLogger('daefr_arch')
 # of daefr_arch.restoration, repeated here because help must not wait for torch; a test compares them
 DEFAULT_MAX_PIXELS = 150_000_000
 DETECTORS = ('auto', 'retinaface_resnet50', 'retinaface_mobile0.25', 'retinaface_mobile0.25_onnx')
+LAYOUTS = ('codeformer', 'gfpgan')
 PRECISIONS = ('auto', 'fp32', 'tf32', 'bf16', 'fp16')
 
 
@@ -86,9 +87,7 @@ def _add_model_arguments(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_file_arguments(group: argparse._ArgumentGroup) -> None:
-    group.add_argument(
-        '--layout', choices=('codeformer', 'gfpgan'), default='codeformer', help='names of the output folders'
-    )
+    group.add_argument('--layout', choices=LAYOUTS, default='codeformer', help='names of the output folders')
     group.add_argument('--suffix', help='appended to the names of restored faces and photos')
     group.add_argument(
         '--ext',
@@ -120,6 +119,7 @@ def run(args: argparse.Namespace) -> int:
     from daefr_arch import cli
 
     daefr_arch.register()
+    from daefr_arch.errors import InputError, UsageError
     from daefr_arch.restoration.image_file import list_images
     from daefr_arch.restoration.output_layout import OutputLayout, plan_outputs
     from daefr_arch.restoration.photo_folder import restore_photos
@@ -132,8 +132,12 @@ def run(args: argparse.Namespace) -> int:
     sources = plan_outputs(found, layout, existing=existing)
     if len(sources) < len(found):
         _logger.info('%d of %d photos have results already', len(found) - len(sources), len(found))
+    try:
+        restorer = _build_restorer(args)
+    except InputError as error:
+        raise UsageError(str(error)) from error
     counts = restore_photos(
-        _build_restorer(args),
+        restorer,
         sources,
         layout,
         report=Path(args.report) if args.report else layout.root / 'report.jsonl',

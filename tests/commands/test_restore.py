@@ -1,0 +1,155 @@
+"""The command `daefr restore`: its flags, those of CodeFormer and GFPGAN, and its exit codes."""
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from skimage.data import astronaut
+
+from daefr_arch import cli
+from daefr_arch.commands import restore
+from daefr_arch.restoration import detector, face_network, image_file, output_layout
+from daefr_arch.restoration.image_file import read_image, write_image
+from tests.restoration.fake_restorer import FakeRestorer
+
+SCRIPT = Path(__file__).parents[2] / 'inference/inference_daefr.py'
+
+
+def parse(*arguments):
+    parser = argparse.ArgumentParser()
+    restore.add_arguments(parser)
+    return parser.parse_args(arguments)
+
+
+@pytest.fixture
+def photos(tmp_path):
+    folder = tmp_path / 'photos'
+    folder.mkdir()
+    face = np.ascontiguousarray(astronaut()[40:200, 160:280, ::-1])
+    write_image(folder / 'a.png', face)
+    write_image(folder / 'c.jpg', face)
+    return folder
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Runs the command with a restorer that needs no network; its output is tmp_path/out."""
+    monkeypatch.setattr(restore, '_build_restorer', lambda args: FakeRestorer())
+
+    def run(source, *arguments):
+        return cli.main(['restore', '-i', str(source), '-o', str(tmp_path / 'out'), *arguments])
+
+    return run
+
+
+def test_spellings_of_codeformer_and_gfpgan():
+    codeformer = parse(
+        *('--input_path', 'in', '--output_path', 'out', '--fidelity_weight', '0.7', '--upscale', '4', '--has_aligned'),
+        *('--only_center_face', '--draw_box', '--detection_model', 'retinaface_resnet50', '--bg_upsampler', 'None'),
+        *('--bg_tile', '200', '--suffix', 'x'),
+    )
+    gfpgan = parse(
+        *(
+            '--input',
+            'in',
+            '--output',
+            'out',
+            '-w',
+            '0.7',
+            '-s',
+            '4',
+            '--aligned',
+            '--only_center_face',
+            '--ext',
+            'jpg',
+        ),
+        *('--bg_upsampler', 'realesrgan', '--bg_tile', '200', '--suffix', 'x', '--layout', 'gfpgan'),
+    )
+    for name in ('input', 'output', 'weight', 'upscale', 'has_aligned', 'only_center_face', 'bg_tile', 'suffix'):
+        assert getattr(codeformer, name) == getattr(gfpgan, name)
+    assert (codeformer.bg_upsampler, gfpgan.bg_upsampler) == ('none', 'realesrgan')
+    assert (codeformer.upscale, codeformer.weight) == (4, 0.7)
+
+
+def test_names_repeated_for_the_help_are_those_of_the_package():
+    args = parse('-i', 'x')
+    assert restore.DETECTORS == detector.DETECTORS
+    assert restore.PRECISIONS == face_network.PRECISIONS
+    assert restore.LAYOUTS == output_layout.LAYOUTS
+    assert args.max_pixels == image_file.DEFAULT_MAX_PIXELS
+    assert (args.detection_score, args.min_face_size) == (detector.SCORE_THRESHOLD, detector.MIN_FACE_SIZE)
+
+
+def test_help_loads_neither_torch_nor_opencv():
+    code = (
+        'import sys, daefr_cli\n'
+        "sys.argv = ['daefr', 'restore', '--help']\n"
+        'try:\n    daefr_cli.main()\n'
+        "except SystemExit:\n    print([name for name in ('torch', 'cv2', 'basicsr') if name in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)
+    assert '--fidelity_weight' in result.stdout
+    assert result.stdout.endswith('[]\n')
+
+
+def test_exit_code_0_and_report(run, photos, tmp_path):
+    assert run(photos) == cli.OK
+    assert [path.name for path in sorted((tmp_path / 'out/final_results').iterdir())] == ['a.png', 'c.jpg']
+    report = (tmp_path / 'out/report.jsonl').read_text().splitlines()
+    assert [json.loads(line)['status'] for line in report] == ['ok', 'ok']
+
+
+def test_exit_code_1_when_everything_failed(run, tmp_path, caplog):
+    (tmp_path / 'text.jpg').write_text('no image')
+    assert run(tmp_path / 'text.jpg') == cli.FAILED
+    assert 'not an image' in caplog.text
+    assert run(tmp_path / 'missing') == cli.FAILED
+    assert 'no image file, folder or pattern with matches' in caplog.text
+
+
+def test_exit_code_2_before_any_work(run, photos, tmp_path, caplog):
+    for wrong in (['-w', '1.5'], ['--ext', 'gif'], ['--no_such_flag'], ['--overwrite', '--skip_existing']):
+        with pytest.raises(SystemExit) as exit_:
+            run(photos, *wrong)
+        assert exit_.value.code == cli.USAGE
+    write_image(photos / 'a.jpg', read_image(photos / 'a.png').pixels)
+    assert run(photos) == cli.USAGE
+    assert 'would write the same names' in caplog.text
+    assert not (tmp_path / 'out').exists()
+
+
+def test_impossible_options_of_the_restorer_are_exit_code_2(photos, tmp_path, caplog):
+    assert cli.main(['restore', '-i', str(photos), '-o', str(tmp_path / 'out'), '-s', '0']) == cli.USAGE
+    assert 'upscale: expected a number above 0, got 0.0' in caplog.text
+
+
+def test_exit_code_3_when_one_of_a_folder_cannot_be_read(run, photos, tmp_path):
+    (photos / 'b.png').write_bytes((photos / 'a.png').read_bytes()[:500])
+    assert run(photos) == cli.PARTIAL
+    report = (tmp_path / 'out/report.jsonl').read_text().splitlines()
+    assert [json.loads(line)['status'] for line in report] == ['ok', 'error', 'ok']
+
+
+def test_running_again(run, photos, tmp_path, caplog):
+    assert run(photos) == cli.OK
+    assert run(photos) == cli.USAGE
+    assert 'use --overwrite, --skip_existing or --output' in caplog.text
+    assert run(photos, '--overwrite') == cli.OK
+    (tmp_path / 'out/final_results/c.jpg').unlink()
+    assert run(photos, '--skip_existing', '--report', str(tmp_path / 'again.jsonl')) == cli.OK
+    assert [json.loads(line)['input'][-5:] for line in (tmp_path / 'again.jsonl').read_text().splitlines()] == ['c.jpg']
+    assert run(photos, '--skip_existing') == cli.OK
+
+
+def test_limit_of_pixels(run, photos):
+    assert run(photos, '--max_pixels', '19199') == cli.FAILED
+    assert run(photos, '--max_pixels', '19200') == cli.OK
+
+
+def test_script_is_the_command():
+    result = subprocess.run([sys.executable, SCRIPT, '--help'], capture_output=True, text=True, check=True)
+    assert 'daefr restore' in result.stdout
