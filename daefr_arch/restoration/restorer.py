@@ -14,7 +14,7 @@ from torch import nn
 from daefr_arch import checkpoints
 from daefr_arch.errors import InputError
 from daefr_arch.restoration import colour
-from daefr_arch.restoration.aligner import crop_face, estimate_alignment, similarity_scale
+from daefr_arch.restoration.aligner import alignment_error, crop_face, estimate_alignment, similarity_scale
 from daefr_arch.restoration.background import BackgroundUpsampler, RealESRGANUpsampler, enlarge_photo
 from daefr_arch.restoration.detector import MIN_FACE_SIZE, SCORE_THRESHOLD, FaceDetector, build_detector, center_face
 from daefr_arch.restoration.face_mask import FaceParser, feather_mask
@@ -25,6 +25,8 @@ from daefr_arch.restoration.report import FAILED, FaceReport, PhotoReport
 
 logger = logging.getLogger(__name__)
 
+# alignment error of a face that is turned too far for the five landmarks to fit the template
+TURNED_AWAY = 0.045
 MASKS = ('feather', 'parse')
 Enhanced = tuple[list[np.ndarray], list[np.ndarray], np.ndarray | None]
 
@@ -219,6 +221,8 @@ class DAEFRRestorer:
             if similarity_scale(matrix) * self.upscale < 0.5:
                 side = round(self.face_size / similarity_scale(matrix))
                 report.warnings.append(f'{side} px wide, restored at {self.face_size} px: the result is softer')
+            if alignment_error(face.landmarks, matrix, self.face_size) > TURNED_AWAY:
+                report.warnings.append('turned far from the camera: the restored face may be wrong')
             work.matrices.append(matrix)
             work.crops.append(as_uint8(crop_face(work.img, matrix, self.face_size)))
             work.report.faces.append(report)

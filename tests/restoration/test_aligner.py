@@ -4,7 +4,14 @@ import pytest
 from facexlib.utils.face_restoration_helper import FaceRestoreHelper
 
 from daefr_arch.errors import InputError
-from daefr_arch.restoration.aligner import crop_face, estimate_alignment, face_template, similarity_scale, warp
+from daefr_arch.restoration.aligner import (
+    alignment_error,
+    crop_face,
+    estimate_alignment,
+    face_template,
+    similarity_scale,
+    warp,
+)
 from tests.restoration.faces import ASTRONAUT_LANDMARKS, astronaut
 
 
@@ -51,6 +58,12 @@ def test_alignment_maps_a_turned_template_back() -> None:
     matrix = estimate_alignment(landmarks, 256)
     np.testing.assert_allclose(landmarks @ matrix[:, :2].T + matrix[:, 2], face_template(256), atol=1e-6)
     assert similarity_scale(matrix) == pytest.approx(1 / 1.7)
+
+
+def test_alignment_error_tells_a_turned_face() -> None:
+    assert alignment_error(ASTRONAUT_LANDMARKS, estimate_alignment(ASTRONAUT_LANDMARKS, 256), 256) < 0.03
+    turned = face_template(256) * [0.4, 1] + [[0, 0], [0, 0], [-40, 0], [0, 0], [0, 0]]
+    assert alignment_error(turned, estimate_alignment(turned, 256), 256) > 0.05
 
 
 def test_sixteen_bits_are_kept() -> None:

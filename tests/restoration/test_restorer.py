@@ -1,5 +1,6 @@
 import json
 import logging
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 import torch
 
 from daefr_arch import DAEFRRestorer
-from daefr_arch.errors import InputError
+from daefr_arch.errors import InputError, WeightsError
 from daefr_arch.restoration import colour
 from daefr_arch.restoration.detector import DetectedFace
 from daefr_arch.restoration.face_network import FaceNetwork
@@ -225,6 +226,38 @@ def test_large_face_warns() -> None:
     some = DAEFRRestorer(FakeNetwork(), detector=Large((0, 0)), device='cpu', precision='fp32', upscale=1)
     some.enhance(large)
     assert 'softer' in some.last_report.faces[0].warnings[0]
+
+
+def test_identity_in_the_report(tmp_path: Path) -> None:
+    class MeanColour:
+        protocol = 'mean colour'
+
+        def embed(self, face: np.ndarray) -> np.ndarray:
+            mean = face.mean(axis=(0, 1))
+            return mean / np.linalg.norm(mean)
+
+    some = restorer()
+    some.enhance(astronaut())
+    assert some.last_report.faces[0].identity is None
+    some.embedder = MeanColour()
+    some.enhance(astronaut())
+    assert some.last_report.faces[0].identity == pytest.approx(1)
+    with pytest.raises(WeightsError, match=r'not_there\.onnx'):
+        restorer(None, (0, 0), identity_weights=tmp_path / 'not_there.onnx')
+
+
+def test_turned_face_warns() -> None:
+    class Profile(FakeDetector):
+        def detect(self, img: np.ndarray) -> list[DetectedFace]:
+            (face,) = super().detect(img)
+            centre = face.landmarks.mean(axis=0)
+            narrow = (face.landmarks - centre) * [0.4, 1] + centre
+            narrow[2, 0] -= 15
+            return [DetectedFace(face.box, face.score, narrow)]
+
+    some = DAEFRRestorer(FakeNetwork(), detector=Profile((0, 0)), device='cpu', precision='fp32')
+    some.enhance(astronaut())
+    assert 'turned' in some.last_report.faces[0].warnings[0]
 
 
 @pytest.mark.parametrize(
