@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: install demo test lint format bench clean
+.PHONY: install demo test lint format bench table clean
 
 $(VENV)/.runtime: setup.py constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12) and "Python 3.10 to 3.12 is needed, this is " + sys.version.split()[0])'
@@ -37,6 +37,16 @@ format: $(VENV)/.test
 
 bench: $(VENV)/.test
 	$(BIN)/python -m tests.benchmarks
+
+# make table FACES=folder [EMBEDDER=x.onnx]: the table of README.md for the input and for the default model
+EMBEDDER ?= dlib
+EVALUATE = --ground-truth table/set/gt --identity-backend $(EMBEDDER) --landmark-backend dlib --skip-missing --summary
+table: $(VENV)/.test
+	rm -rf table
+	$(BIN)/daefr degrade -i $(FACES) -o table/set --seed 0 --size 256 --blur_kernel_size 19 21 --blur_sigma 0.1 7.5 --downsample_range 0.4 15
+	$(BIN)/daefr restore -i table/set/lq -o table/restored --has_aligned --offline
+	-$(BIN)/daefr evaluate table/set/lq $(EVALUATE)  # exit code 3: without the weights of FID and LPIPS
+	-$(BIN)/daefr evaluate table/restored/restored_faces $(EVALUATE)
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info
