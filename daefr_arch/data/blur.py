@@ -3,10 +3,12 @@
 The shrunk image of Eq. 8 is usually far smaller than the input: blurring all of the input first, as `cv2.filter2D`
 does, throws nearly all of the work away. A Gaussian kernel is a sum of few separable ones (exactly one when it is
 isotropic), and each of those joins with the bilinear weights into a small matrix for the rows and one for the columns.
+PyTorch multiplies them: it keeps to one thread in the worker processes of a DataLoader, where NumPy takes all cores.
 """
 
 import cv2
 import numpy as np
+import torch
 
 KERNEL_TOLERANCE = 2e-4  # sum of the absolute error of the kernel: at most half of it in an image of range [0, 1]
 MAX_SAMPLED_ROWS = 1200  # separable terms times output rows: above it blurring the whole image is faster
@@ -59,16 +61,17 @@ def _blur_where_sampled(image: np.ndarray, columns: np.ndarray, rows: np.ndarray
     padded_width = planes.shape[2]
 
     first, filters = _resampling_filters(columns, *bilinear_taps(image.shape[0], height))
-    vertical = np.empty((height, 3, terms, padded_width), np.float32)
-    for i, top in enumerate(first):
-        np.matmul(filters[i], planes[:, top : top + taps + 1], out=vertical[i])
+    vertical = torch.empty((height, 3, terms, padded_width))
+    source, weights = torch.from_numpy(planes), torch.from_numpy(filters)
+    for i, top in enumerate(first.tolist()):
+        torch.matmul(weights[i], source[:, top : top + taps + 1], out=vertical[i])
 
     first, filters = _resampling_filters(rows, *bilinear_taps(image.shape[1], width))
     horizontal = np.zeros((width, terms, padded_width), np.float32)
     for i, left in enumerate(first):
         horizontal[i, :, left : left + taps + 1] = filters[i]
-    result = vertical.reshape(height * 3, -1) @ horizontal.reshape(width, -1).T
-    return np.ascontiguousarray(result.reshape(height, 3, width).transpose(0, 2, 1))
+    result = vertical.view(height * 3, -1) @ torch.from_numpy(horizontal).view(width, -1).T
+    return np.ascontiguousarray(result.numpy().reshape(height, 3, width).transpose(0, 2, 1))
 
 
 def _resampling_filters(terms: np.ndarray, first: np.ndarray, fraction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
