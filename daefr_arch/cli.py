@@ -23,10 +23,6 @@ COMMANDS = {
     'degrade': ('degrade', 'write a paired test set from a folder of high-quality faces'),
     'evaluate': ('evaluate', 'measure a folder of results'),
     'verify': ('verify', 'face verification accuracy on an LFW-style folder'),
-    'compare': ('compare', 'compare several methods on the same faces'),
-    'reconstruct': ('reconstruct', 'send images through the HQ, LQ or hybrid path'),
-    'ablate': ('ablate', 'train and evaluate the rows of an ablation table'),
-    'similarity': ('similarity', 'draw the association matrix of two encoders'),
     'convert': ('convert', 'convert a checkpoint to safetensors'),
     'download': ('download', 'download and verify weights'),
 }

@@ -14,7 +14,7 @@ from daefr_arch.errors import WeightsError
 
 logger = logging.getLogger(__name__)
 
-_CHUNK = 1 << 20
+_CHUNK = 1 << 16  # bytes; of a connection that breaks, all but the last chunk is kept
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,8 @@ def fetch(name: str, *, offline: bool = False) -> Path:
         return path
     entry = _entry(name)
     path = cache_folder() / entry.file
+    if entry.url is None:
+        raise WeightsError(f'{name} ({entry.what}) cannot be downloaded: put the file at {path}')
     if offline:
         raise WeightsError(f'{name} is not at hand and --offline was given: put {entry.url} at {path}')
     try:

@@ -101,6 +101,8 @@ def convert_official(state_dict: Mapping[str, Tensor], resolution: int | None = 
         raise WeightsError(f'unexpected keys in the official state dict: {_some(unexpected)}')
     for part, modules in parts.items():
         options = infer_options(converted[part], resolution, modules)
+        if part == 'daefr':
+            options |= {'fusion': 'mhca', 'position_embedding': 'learned', 'encoders': 'dual'}  # as released
         check_state_dict(converted[part], options, modules)
     return converted
 
@@ -161,7 +163,7 @@ def infer_options(
 
     single = any(key.startswith('encoder.') for key in state_dict)
     prefix = 'encoder' if single else 'hq_encoder' if 'hq_encoder.conv_in.weight' in state_dict else 'lq_encoder'
-    ch = shape(f'{prefix}.conv_in.weight')[0]
+    ch = shape(f'{prefix}.down.0.block.0.norm1.weight')[0]
     levels = count(rf'{prefix}\.down\.(\d+)\.')
     channels = [shape(f'{prefix}.down.{level}.block.0.conv1.weight')[0] for level in range(levels)]
     attention = [level for level in range(levels) if f'{prefix}.down.{level}.attn.0.norm1.weight' in state_dict]
@@ -202,8 +204,11 @@ def check_state_dict(
     state_dict: Mapping[str, Tensor], options: dict[str, Any], modules: Mapping[str, str] | None = None
 ) -> None:
     """Raises WeightsError that names the keys by which the state dict differs from the network of these options."""
-    with torch.device('meta'):
-        expected = build_network(options).state_dict()
+    try:
+        with torch.device('meta'):
+            expected = build_network(options).state_dict()
+    except ValueError as error:
+        raise WeightsError(f'the shapes in the state dict fit no {options["type"]}: {error}') from error
     problems = []
     missing = [_official_name(key, modules) for key in expected if key not in state_dict]
     unexpected = [_official_name(key, modules) for key in state_dict if key not in expected]
