@@ -1,4 +1,4 @@
-"""What the three stages share: networks, precision, optimisers, logs, checkpoints and resumption on BasicSR's BaseModel.
+"""What the three stages share: networks, precision, optimisers, logs, checkpoints, resumption.
 
 A stage is a subclass, registered in MODEL_REGISTRY, that writes four methods:
 
@@ -40,7 +40,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 from torch.utils.tensorboard import SummaryWriter
 
-from daefr_arch.errors import InputError
+from daefr_arch.errors import InputError, WeightsError
 from daefr_arch.models.checkpoint_files import network_file, save_durably
 from daefr_arch.models.distributed import gather_objects, synchronise_batch_norm, world_size
 from daefr_arch.models.loss_log import LossLog
@@ -49,6 +49,11 @@ from daefr_arch.models.stage_checkpoint import load_stage_network
 from daefr_arch.models.validation import BestRecord, validate
 
 _logger = logging.getLogger('basicsr')
+# options under `train` of every stage
+BASE_TRAIN_KEYS = (
+    *('total_iter', 'warmup_iter', 'scheduler'),
+    *('amp', 'grad_clip', 'ema_decay', 'compile', 'channels_last'),
+)
 _AMP_TYPES = {None: None, 'bf16': torch.bfloat16, 'fp16': torch.float16}
 
 
@@ -145,7 +150,6 @@ class DAEFRBaseModel(BaseModel):
             # buffers are equal already: BatchNorm is synchronised; broadcasting would touch them between two forwards
             net = DistributedDataParallel(
                 net,
-                device_ids=[self.device] if self.device.index is not None else None,
                 broadcast_buffers=False,
                 find_unused_parameters=self.opt.get('find_unused_parameters', False),
             )
@@ -279,6 +283,8 @@ class DAEFRBaseModel(BaseModel):
         """Goes on from a training state and the networks saved with it."""
         for label, net in self.nets.items():
             path = network_file(self.opt['path']['models'], label, resume_state['iter'])
+            if not path.is_file():
+                raise WeightsError(f'{path} is missing: {self.opt["path"]["resume_state"]} needs it')
             weights = torch.load(path, map_location='cpu', weights_only=True)
             self.get_bare_model(net).load_state_dict(weights['params'])
             if label in self.emas:

@@ -1,7 +1,7 @@
-"""Files of a run: written whole or not at all, even if the machine stops; the training state last, to complete a set."""
+"""Files of a run: written whole or not at all, even if the machine stops. A training state completes a set."""
 
-import logging
 import os
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import torch
 from daefr_arch.errors import WeightsError
 from daefr_arch.restoration.atomic_file import atomic_path
 
-_logger = logging.getLogger('basicsr')
+STATE_KEYS = {'iter', 'epoch', 'optimizers', 'schedulers', 'scaler', 'random_states', 'best'}
 
 
 def save_durably(value: Any, path: str | Path) -> None:
@@ -42,15 +42,10 @@ def network_file(models: str | Path, label: str, current_iter: int | str) -> Pat
     return Path(models) / f'net_{label}_{current_iter}.pth'
 
 
-def newest_complete_state(training_states: str | Path, models: str | Path, labels: list[str]) -> Path | None:
-    """The training state of the highest iteration whose networks are all there; None if there is none."""
+def newest_state(training_states: str | Path) -> Path | None:
+    """The training state of the highest iteration, which was written after its networks; None if there is none."""
     states = [path for path in Path(training_states).glob('*.state') if path.stem.isdigit()]
-    for state in sorted(states, key=lambda path: int(path.stem), reverse=True):
-        missing = [label for label in labels if not network_file(models, label, state.stem).is_file()]
-        if not missing:
-            return state
-        _logger.warning('%s is passed over: no %s', state, network_file(models, missing[0], state.stem))
-    return None
+    return max(states, key=lambda path: int(path.stem), default=None)
 
 
 def load_training_state(path: str | Path) -> dict[str, Any]:
@@ -64,10 +59,10 @@ def load_training_state(path: str | Path) -> dict[str, Any]:
         raise WeightsError(f'path.resume_state: {path} does not exist')
     try:
         state = torch.load(path, map_location='cpu', weights_only=True)
-    except (RuntimeError, ValueError, EOFError, OSError) as error:
+    except (RuntimeError, ValueError, EOFError, OSError, pickle.UnpicklingError) as error:
         raise WeightsError(f'{path} cannot be read as a training state: {error}') from error
-    if not isinstance(state, dict) or not {'iter', 'epoch', 'optimizers', 'schedulers'} <= state.keys():
-        raise WeightsError(f'{path} is not a training state: expected iter, epoch, optimizers and schedulers')
+    if not isinstance(state, dict) or not state.keys() >= STATE_KEYS:
+        raise WeightsError(f'{path} is not a training state: expected {", ".join(sorted(STATE_KEYS))}')
     return state
 
 

@@ -39,7 +39,7 @@ def gather_objects(value: T) -> list[T]:
 
 
 def synchronise_batch_norm(net: nn.Module, device: torch.device) -> nn.Module:
-    """Lets BatchNorm take its statistics over the batches of all processes, as one process with the whole batch does."""
+    """BatchNorm takes its statistics over the batches of all processes, as one process with the whole batch does."""
     if world_size() == 1:
         return net
     if device.type == 'cuda':

@@ -8,7 +8,7 @@ from daefr_arch.errors import WeightsError
 
 
 def load_stage_network(net: nn.Module, path: str | Path, part: str | None) -> None:
-    """Loads a checkpoint of ours (.pth with params_ema or params, .safetensors) or an official one into `net`, strictly.
+    """Loads a checkpoint of ours (.pth with params_ema or params, .safetensors) or an official one, strictly.
 
     Args:
         net: without wrappers.

@@ -1,0 +1,19 @@
+"""`daefr test`: an option file of options/test, by BasicSR's test_pipeline."""
+
+import argparse
+
+from daefr_arch.commands.train import add_pipeline_arguments, pipeline_arguments
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_pipeline_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    import daefr_arch
+
+    daefr_arch.register()  # repairs basicsr before the pipelines are imported
+    from daefr_arch import cli, train
+
+    train.run(pipeline_arguments(args), is_train=False)
+    return cli.OK

@@ -1,0 +1,33 @@
+"""`daefr train`: a stage of an option file, by BasicSR's train_pipeline."""
+
+import argparse
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_pipeline_arguments(parser)
+    parser.add_argument('--auto_resume', action='store_true', help='go on from the newest state of the experiment')
+
+
+def add_pipeline_arguments(parser: argparse.ArgumentParser) -> None:
+    """BasicSR's options, as its own parser has them."""
+    parser.add_argument('-opt', required=True, metavar='FILE', help='option file (.yml)')
+    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm'], default='none', help='pytorch: torchrun')
+    parser.add_argument('--debug', action='store_true', help='print and save often, no TensorBoard')
+    parser.add_argument('--force_yml', nargs='+', metavar='KEY=VALUE', help='override options: train:ema_decay=0.999')
+
+
+def pipeline_arguments(args: argparse.Namespace) -> list[str]:
+    """The arguments again, as BasicSR's parser reads them."""
+    arguments = ['-opt', args.opt, '--launcher', args.launcher]
+    arguments += [f'--{name}' for name in ('auto_resume', 'debug') if getattr(args, name, False)]
+    return [*arguments, *(['--force_yml', *args.force_yml] if args.force_yml else [])]
+
+
+def run(args: argparse.Namespace) -> int:
+    import daefr_arch
+
+    daefr_arch.register()  # repairs basicsr before the pipelines are imported
+    from daefr_arch import cli, train
+
+    train.run(pipeline_arguments(args))
+    return cli.OK
