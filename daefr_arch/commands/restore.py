@@ -64,6 +64,9 @@ def _add_face_arguments(group: argparse._ArgumentGroup) -> None:
     group.add_argument('--detection_score', type=_share, default=0.9, help='fainter detections are left out')
     group.add_argument('--min_face_size', type=float, default=12, help='so are smaller faces, in pixels of the input')
     group.add_argument('--mask', choices=('feather', 'parse'), default='feather', help='soft square or parsed outline')
+    group.add_argument(
+        '--identity_weights', metavar='FILE', help='ONNX face embedding: the report says how similar faces stay'
+    )
     group.add_argument('--parse_weights', metavar='FILE', help='weights of ParseNet, instead of a download')
 
 
@@ -74,6 +77,9 @@ def _add_photo_arguments(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument('--bg_weights', metavar='FILE', help='weights of Real-ESRGAN x2 or x4, instead of a download')
     group.add_argument('--bg_tile', type=int, default=400, help='tile of Real-ESRGAN in pixels; 0: no tiles')
+    group.add_argument(
+        '--face_upsample', action='store_true', help='enlarge restored faces with --bg_upsampler before pasting'
+    )
     group.add_argument('--draw_box', action='store_true', help='draw the boxes of the faces into the result')
 
 
@@ -179,9 +185,11 @@ def _build_restorer(args: argparse.Namespace) -> 'DAEFRRestorer':
         bg_upsampler=None if args.bg_upsampler == 'none' else args.bg_upsampler,
         bg_weights=args.bg_weights,
         bg_tile=args.bg_tile,
+        face_upsample=args.face_upsample,
         mask=args.mask,
         parse_weights=args.parse_weights,
         blend=args.blend,
         match_colour=args.match_colour,
+        identity_weights=args.identity_weights,
         offline=args.offline,
     )

@@ -12,6 +12,7 @@ from basicsr.archs.rrdbnet_arch import RRDBNet
 from daefr_arch import checkpoints
 from daefr_arch.errors import InputError, WeightsError
 from daefr_arch.restoration.face_network import precision_context, resolve_device, resolve_precision
+from daefr_arch.restoration.paster import RestoredFace
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +36,15 @@ def enlarge_photo(img: np.ndarray, upscale: float, upsampler: BackgroundUpsample
     if enlarged.shape[:2] != (height, width):
         enlarged = cv2.resize(enlarged, (width, height), interpolation=cv2.INTER_LANCZOS4)
     return enlarged.copy() if enlarged is img else enlarged
+
+
+def enlarge_face(face: RestoredFace, upscale: float, upsampler: BackgroundUpsampler) -> RestoredFace:
+    """The restored face at `upscale` times its size by `upsampler`, for photos in which it would be enlarged anyway."""
+    enlarged = enlarge_photo(face.face, upscale, upsampler)
+    matrix = face.matrix * upscale
+    matrix[:, 2] += (upscale - 1) / 2  # pixel centres stay where cv2.resize puts them
+    mask = cv2.resize(face.mask, enlarged.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    return RestoredFace(enlarged, mask, matrix)
 
 
 class RealESRGANUpsampler:

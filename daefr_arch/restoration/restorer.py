@@ -15,7 +15,7 @@ from daefr_arch import checkpoints
 from daefr_arch.errors import InputError
 from daefr_arch.restoration import colour
 from daefr_arch.restoration.aligner import alignment_error, crop_face, estimate_alignment, similarity_scale
-from daefr_arch.restoration.background import BackgroundUpsampler, RealESRGANUpsampler, enlarge_photo
+from daefr_arch.restoration.background import BackgroundUpsampler, RealESRGANUpsampler, enlarge_face, enlarge_photo
 from daefr_arch.restoration.detector import MIN_FACE_SIZE, SCORE_THRESHOLD, FaceDetector, build_detector, center_face
 from daefr_arch.restoration.face_mask import FaceParser, feather_mask
 from daefr_arch.restoration.face_network import FaceNetwork
@@ -54,7 +54,8 @@ class DAEFRRestorer:
         detector: a name of DETECTORS, or an object with `detect`. det_weights: weight file of the named detector.
         det_score: detections below it are left out. min_face_size: so are faces below it, in pixels of the photo.
         bg_upsampler: None (Lanczos), 'realesrgan', or an object with `enhance`, such as a RealESRGANer.
-        bg_weights, bg_tile: weight file and tile side of 'realesrgan'.
+        bg_weights, bg_tile: weight file and tile side of 'realesrgan'. face_upsample: enlarge the restored faces with
+            `bg_upsampler` too before they are pasted.
         mask: 'feather' (soft square) or 'parse' (the face's outline by ParseNet). parse_weights: its weight file.
         blend: share of the restored face in the result; the rest is the input crop.
         match_colour: give faces found in photos the photo's coarse colours; lightness and detail stay the
@@ -83,6 +84,7 @@ class DAEFRRestorer:
         bg_upsampler: str | BackgroundUpsampler | None = None,
         bg_weights: str | Path | None = None,
         bg_tile: int = 400,
+        face_upsample: bool = False,
         mask: str = 'feather',
         parse_weights: str | Path | None = None,
         blend: float = 1.0,
@@ -98,6 +100,8 @@ class DAEFRRestorer:
             raise InputError(f'mask: expected one of {", ".join(MASKS)}, got {mask!r}')
         if isinstance(bg_upsampler, str) and bg_upsampler != 'realesrgan':
             raise InputError(f"bg_upsampler: expected None, 'realesrgan' or an upsampler object, got {bg_upsampler!r}")
+        if face_upsample and bg_upsampler is None:
+            raise InputError("face_upsample: expected a bg_upsampler to enlarge the faces with, such as 'realesrgan'")
         self.upscale, self.blend, self.match_colour = upscale, blend, match_colour
         network = (
             model if isinstance(model, nn.Module) else checkpoints.load_network(model_path or model, offline=offline)
@@ -122,6 +126,7 @@ class DAEFRRestorer:
                 weights=bg_weights, tile=bg_tile, device=self.device, precision=precision, offline=offline
             )
         self.bg_upsampler = bg_upsampler
+        self.face_upsampler = bg_upsampler if face_upsample else None
         self.embedder = None
         if identity_weights is not None:
             from daefr_arch.metrics.face_embedding import OnnxEmbedder  # loads onnxruntime
@@ -273,11 +278,14 @@ class DAEFRRestorer:
 
     def _pasted(self, work: _Work) -> list[RestoredFace]:
         """The photo's restored faces with their masks."""
-        return [
+        pasted = [
             RestoredFace(face, self.parser.mask(face) if self.parser else feather_mask(self.face_size), matrix)
             for face, matrix in zip(work.restored, work.matrices, strict=True)
             if face is not None
         ]
+        if self.face_upsampler is None:
+            return pasted
+        return [enlarge_face(face, self.upscale, self.face_upsampler) for face in pasted]
 
 
 def _checked(img: np.ndarray) -> np.ndarray:

@@ -1,6 +1,7 @@
 """The command `daefr restore`: its flags, those of CodeFormer and GFPGAN, and its exit codes."""
 
 import argparse
+import inspect
 import json
 import subprocess
 import sys
@@ -12,8 +13,9 @@ from skimage.data import astronaut
 
 from daefr_arch import cli
 from daefr_arch.commands import restore
-from daefr_arch.restoration import detector, face_network, image_file, output_layout
+from daefr_arch.restoration import detector, face_network, image_file, output_layout, restorer
 from daefr_arch.restoration.image_file import read_image, write_image
+from daefr_arch.restoration.restorer import DAEFRRestorer
 from tests.restoration.fake_restorer import FakeRestorer
 
 SCRIPT = Path(__file__).parents[2] / 'inference/inference_daefr.py'
@@ -49,7 +51,15 @@ def run(tmp_path, monkeypatch):
 def test_spellings_of_codeformer_and_gfpgan():
     codeformer = parse(
         *('--input_path', 'in', '--output_path', 'out', '--fidelity_weight', '0.7', '--upscale', '4', '--has_aligned'),
-        *('--only_center_face', '--draw_box', '--detection_model', 'retinaface_resnet50', '--bg_upsampler', 'None'),
+        *(
+            '--only_center_face',
+            '--draw_box',
+            '--face_upsample',
+            '--detection_model',
+            'retinaface_resnet50',
+            '--bg_upsampler',
+            'None',
+        ),
         *('--bg_tile', '200', '--suffix', 'x'),
     )
     gfpgan = parse(
@@ -125,6 +135,14 @@ def test_exit_code_2_before_any_work(run, photos, tmp_path, caplog):
 def test_impossible_options_of_the_restorer_are_exit_code_2(photos, tmp_path, caplog):
     assert cli.main(['restore', '-i', str(photos), '-o', str(tmp_path / 'out'), '-s', '0']) == cli.USAGE
     assert 'upscale: expected a number above 0, got 0.0' in caplog.text
+
+
+def test_defaults_are_those_of_the_restorer(monkeypatch):
+    seen = {}
+    monkeypatch.setattr(restorer, 'DAEFRRestorer', lambda model, **options: seen.update(options, model=model))
+    restore._build_restorer(parse('-i', 'x'))
+    parameters = inspect.signature(DAEFRRestorer).parameters
+    assert seen == {name: parameter.default for name, parameter in parameters.items()}
 
 
 def test_exit_code_3_when_one_of_a_folder_cannot_be_read(run, photos, tmp_path):
