@@ -38,7 +38,7 @@ def _psnr(a, b):
     ('stage', 'name', 'factor'),
     [
         ('stage1_hq', 'l_pix', 0.4),
-        ('stage1_lq', 'l_pix', 0.5),
+        ('stage1_lq', 'l_pix', 0.6),
         ('stage2_association', 'l_assoc', 0.6),
         ('stage3_restoration', 'l_index', 0.5),
         ('stage3_restoration', 'l_feat', 0.5),
@@ -54,7 +54,7 @@ def test_three_stages_restore_better_than_the_input(runs, work):
     model.feed_data(validation_batch(tiny_options('stage3_restoration', work)))
     with model.evaluating():
         restored = model.restore()
-    assert _psnr(restored, model.gt) > _psnr(model.lq, model.gt) + 1
+    assert _psnr(restored, model.gt) > _psnr(model.lq, model.gt) + 5
 
 
 def test_codebook_is_used(runs):
@@ -167,16 +167,17 @@ def test_stage3_with_one_encoder_needs_one_checkpoint(runs, work, encoders):
 
 
 def test_control_trains_its_module_only_and_keeps_the_plain_network(runs, work):
-    model, logs = runs['control']
+    model, _ = runs['control']
     plain, _ = runs['stage3_restoration']
     trained = model.net_g.state_dict()
     for name, value in plain.net_g.state_dict().items():
         assert torch.equal(trained[name], value), name
     assert trained['lq_control.scale.2.weight'].abs().sum() > 0
-    assert _mean(logs[-10:], 'l_pix') < _mean(logs[:10], 'l_pix')
-    batch = validation_batch(tiny_options('control', work))['lq']
+    batch = validation_batch(tiny_options('control', work))
     with torch.no_grad():
-        assert torch.equal(model.net_g(batch, s_lq=0.0)[0], plain.net_g(batch)[0])
+        off, on = (model.net_g(batch['lq'], s_lq=s_lq)[0] for s_lq in (0.0, 1.0))
+        assert torch.equal(off, plain.net_g(batch['lq'])[0])
+    assert _psnr(on, batch['gt']) > _psnr(off, batch['gt'])
 
 
 def test_a_checkpoint_of_another_stage_is_refused(runs, work):
