@@ -11,7 +11,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('results', help='folder of results; `name_00.png` of a restored face is paired with `name`')
     parser.add_argument('-g', '--ground-truth', '--ground_truth', help='folder of the same faces in high quality')
     parser.add_argument(
-        '--metrics', nargs='+', help='fid lpips niqe ida lmd psnr ssim (default: all; without ground truth fid niqe)'
+        '--metrics', nargs='+', help='fid lpips niqe ida lmd psnr ssim (all; without ground truth fid niqe)'
     )
     parser.add_argument(
         '--skip-missing', '--skip_missing', action='store_true', help='report metrics without weights as missing'
@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
     )
     names = args.metrics or (WITH_GROUND_TRUTH if args.ground_truth else WITHOUT_GROUND_TRUTH)
     metrics, missing = build_metrics(names, settings, skip_missing=args.skip_missing)
-    report = Evaluator(metrics, missing=missing).run(args.results, args.ground_truth)
+    report = Evaluator(metrics, missing=missing).run(args.results, args.ground_truth, progress=True)
     for path, content in ((args.csv, report.to_csv()), (args.json, report.to_json())):
         if path:
             write_bytes(path, content.encode())

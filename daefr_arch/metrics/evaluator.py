@@ -1,11 +1,11 @@
 """Measures a folder of results, with or without ground truth."""
 
-import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from tqdm import tqdm
 
 from daefr_arch.errors import InputError, UsageError
 from daefr_arch.metrics.metric import ImageMetric, Metric, SetMetric
@@ -13,8 +13,6 @@ from daefr_arch.metrics.pairing import pair_by_name
 from daefr_arch.metrics.report import ImageRow, MetricSummary, Report, mean_and_half_width
 from daefr_arch.restoration.image_file import list_images, read_image
 from daefr_arch.restoration.photo import as_uint8
-
-_logger = logging.getLogger('daefr_arch')
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,7 @@ class Evaluator:
         self.metrics = tuple(metrics)
         self.missing = tuple(missing)
 
-    def run(self, results: str | Path, ground_truth: str | Path | None = None) -> Report:
+    def run(self, results: str | Path, ground_truth: str | Path | None = None, *, progress: bool = False) -> Report:
         """Measures the images of a folder (or glob pattern), paired by name with those of `ground_truth`.
 
         Raises:
@@ -63,7 +61,9 @@ class Evaluator:
         else:
             pairs = [*pair_by_name(list_images(results), list_images(ground_truth))]
         return self.measure(
-            _read_pairs(pairs), results=str(results), ground_truth=None if ground_truth is None else str(ground_truth)
+            _read_pairs(tqdm(pairs, unit='image', disable=not progress)),
+            results=str(results),
+            ground_truth=None if ground_truth is None else str(ground_truth),
         )
 
     def measure(self, pairs: Iterable[EvaluationPair], *, results: str = '', ground_truth: str | None = None) -> Report:

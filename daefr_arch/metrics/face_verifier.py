@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,8 +25,6 @@ FACE_SIZE = 256
 # side of the FFHQ crop over that of LFW's 250x250 images, whose faces are centred: where none is detected
 CENTRAL_SHARE = 0.68
 FARS = (0.001, 0.01, 0.1)
-
-_logger = logging.getLogger('daefr_arch')
 
 
 class AlignedFaceRestorer(Protocol):

@@ -1,6 +1,7 @@
 """Mean and covariance of a set's features, the files that hold them, and their Fréchet distance."""
 
 import pickle
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,8 +38,7 @@ class FeatureStatistics:
         """
         path = Path(path)
         if path.suffix == '.npz':
-            with np.load(path) as arrays:
-                content, keys = dict(arrays), ('mu', 'sigma')
+            content, keys = _read_npz(path), ('mu', 'sigma')
         elif path.suffix == '.pth':
             content, keys = _read_arrays(path), ('mean', 'cov')
         else:
@@ -75,6 +75,14 @@ def frechet_distance(a: FeatureStatistics, b: FeatureStatistics) -> float:
     trace_of_root = np.sqrt(eigh(root @ b.covariance @ root, eigvals_only=True).clip(0)).sum()
     distance = np.sum((a.mean - b.mean) ** 2) + np.trace(a.covariance) + np.trace(b.covariance) - 2 * trace_of_root
     return max(0.0, float(distance))
+
+
+def _read_npz(path: Path) -> dict[str, np.ndarray]:
+    try:
+        with np.load(path) as arrays:
+            return dict(arrays)
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise InputError(f'{path}: not a file of statistics, or damaged: {error}') from error
 
 
 def _read_arrays(path: Path) -> dict[str, np.ndarray]:

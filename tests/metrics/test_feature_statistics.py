@@ -46,9 +46,12 @@ def test_files_that_hold_something_else(tmp_path):
     np.savez(tmp_path / 'odd.npz', mu=np.zeros(2), sigma=np.zeros((3, 3)))
     with pytest.raises(InputError, match='does not go with'):
         FeatureStatistics.read(tmp_path / 'odd.npz')
-    (tmp_path / 'broken.pth').write_bytes(b'nothing')
-    with pytest.raises(InputError, match='damaged'):
-        FeatureStatistics.read(tmp_path / 'broken.pth')
+    for name in ('broken.pth', 'broken.npz'):
+        (tmp_path / name).write_bytes(b'nothing')
+        with pytest.raises(InputError, match='damaged'):
+            FeatureStatistics.read(tmp_path / name)
+        with pytest.raises(InputError, match='No such file'):
+            FeatureStatistics.read(tmp_path / f'absent-{name}')
     with pytest.raises(InputError, match=r'\.pth or \.npz'):
         FeatureStatistics.read(tmp_path / 'table.csv')
     with pytest.raises(InputError, match='two images'):
