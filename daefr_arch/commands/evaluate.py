@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--identity-unit', '--identity_unit', choices=('radians', 'degrees'), default='radians')
     parser.add_argument('--landmark-backend', '--landmark_backend', choices=('awing', 'dlib'), default='awing')
     parser.add_argument('--lpips-net', '--lpips_net', choices=('vgg', 'alex'), default='vgg')
-    parser.add_argument('--device', default='cpu', help='cpu, cuda, cuda:1, ...')
+    parser.add_argument('--device', default='auto', help='auto, cpu, cuda, cuda:1, ...')
     parser.add_argument('--csv', help='also write the numbers of every image there')
     parser.add_argument('--json', help='also write everything there')
     parser.add_argument('--summary', action='store_true', help='print the means only')
@@ -39,9 +39,10 @@ def run(args: argparse.Namespace) -> int:
     from daefr_arch.metrics.build import WITH_GROUND_TRUTH, WITHOUT_GROUND_TRUTH, MetricSettings, build_metrics
     from daefr_arch.metrics.evaluator import Evaluator
     from daefr_arch.restoration.atomic_file import write_bytes
+    from daefr_arch.restoration.face_network import resolve_device
 
     settings = MetricSettings(
-        device=args.device,
+        device=str(resolve_device(args.device)),
         lpips_net=args.lpips_net,
         fid_reference=args.fid_reference,
         identity_backend=args.identity_backend,

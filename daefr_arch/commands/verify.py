@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--identity-backend', '--identity_backend', default='arcface', help='arcface, dlib, or an .onnx file'
     )
     parser.add_argument('--detection_model', default='auto', help='face detector')
-    parser.add_argument('--device', default='cpu', help='cpu, cuda, cuda:1, ...')
+    parser.add_argument('--device', default='auto', help='auto, cpu, cuda, cuda:1, ...')
     parser.add_argument('--offline', action='store_true', help='never download anything')
     parser.add_argument('--roc', help='write the points of the ROC curve to this CSV file')
     parser.add_argument('--json', help='write the numbers to this file')
@@ -35,17 +35,17 @@ def run(args: argparse.Namespace) -> int:
     from daefr_arch.metrics.lfw import read_pairs
     from daefr_arch.restoration.atomic_file import write_bytes
     from daefr_arch.restoration.detector import build_detector
+    from daefr_arch.restoration.face_network import resolve_device
 
+    device = str(resolve_device(args.device))
     pairs = read_pairs(args.pairs)
-    embedder = build_embedder(args.identity_backend, device=args.device)
-    detector = (
-        None if args.has_aligned else build_detector(args.detection_model, device=args.device, offline=args.offline)
-    )
+    embedder = build_embedder(args.identity_backend, device=device)
+    detector = None if args.has_aligned else build_detector(args.detection_model, device=device, offline=args.offline)
     restorer = None
     if args.restore:
         from daefr_arch.restoration.restorer import DAEFRRestorer
 
-        restorer = DAEFRRestorer(args.model, device=args.device, offline=args.offline)
+        restorer = DAEFRRestorer(args.model, device=device, offline=args.offline)
     verifier = FaceVerifier(
         embedder,
         detector=detector,
