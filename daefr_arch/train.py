@@ -44,7 +44,7 @@ def run(arguments: Sequence[str], *, is_train: bool = True, root: str | Path | N
     """
     pipeline: Any = basicsr.train if is_train else basicsr.test
     check_run_options(_read_yaml(arguments[list(arguments).index('-opt') + 1]), is_train=is_train)
-    parts: dict[str, Callable] = {'parse_options': _checked(pipeline.parse_options)}
+    parts: dict[str, Any] = {'parse_options': _checked(pipeline.parse_options)}
     if is_train:
         parts |= {'load_resume_state': load_resume_state, 'create_train_val_dataloader': create_train_val_dataloader}
     with mock.patch.multiple(pipeline, **parts), _argv(arguments):
@@ -96,7 +96,7 @@ def load_resume_state(opt: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def create_train_val_dataloader(opt: dict[str, Any], logger: logging.Logger) -> Loaders:
-    """The loaders of `datasets`, the sampler, and how many epochs and iterations to run.
+    """The loaders of `datasets`, the sampler, the last epoch and the number of iterations.
 
     In place of BasicSR's, which begins the epoch anew on resumption, and ends too early where the last, incomplete
     batch of each epoch is dropped.
@@ -126,7 +126,8 @@ def create_train_val_dataloader(opt: dict[str, Any], logger: logging.Logger) -> 
         '%d training images, %d iterations an epoch of %d x %d images, %d iterations in all',
         *(len(train_set), epoch_iters, opt['world_size'], batch_size, total_iters),
     )
-    return train_loader, sampler, val_loaders, math.ceil(total_iters / epoch_iters), total_iters
+    last_epoch = math.ceil(total_iters / epoch_iters) - 1  # the loop of the pipeline includes it
+    return train_loader, sampler, val_loaders, last_epoch, total_iters
 
 
 if __name__ == '__main__':

@@ -10,9 +10,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    import daefr_arch
 
-    daefr_arch.register()  # repairs basicsr before the pipelines are imported
     from daefr_arch import cli, train
 
     train.run(pipeline_arguments(args), is_train=False)

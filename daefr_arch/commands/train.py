@@ -24,9 +24,7 @@ def pipeline_arguments(args: argparse.Namespace) -> list[str]:
 
 
 def run(args: argparse.Namespace) -> int:
-    import daefr_arch
 
-    daefr_arch.register()  # repairs basicsr before the pipelines are imported
     from daefr_arch import cli, train
 
     train.run(pipeline_arguments(args))

@@ -42,7 +42,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from daefr_arch.errors import InputError, WeightsError
 from daefr_arch.models.checkpoint_files import network_file, save_durably
-from daefr_arch.models.distributed import gather_objects, synchronise_batch_norm, world_size
+from daefr_arch.models.distributed import broadcast_from_first, gather_objects, synchronise_batch_norm, world_size
 from daefr_arch.models.loss_log import LossLog
 from daefr_arch.models.random_states import get_random_states, set_random_states
 from daefr_arch.models.stage_checkpoint import load_stage_network
@@ -96,6 +96,8 @@ class DAEFRBaseModel(BaseModel):
             self.scaler = torch.amp.GradScaler(self.device.type, enabled=amp == 'fp16')
             self.init_training()
             self.setup_schedulers()
+            for net in (*self.nets.values(), *self.emas.values()):
+                broadcast_from_first(net)  # each process draws its own initial values
 
     def init_networks(self) -> None:
         """Builds, loads and prepares the networks."""
@@ -138,7 +140,7 @@ class DAEFRBaseModel(BaseModel):
         """
         net = net.to(self.device)
         if self.train_opt.get('channels_last'):
-            net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            net = net.to(memory_format=torch.channels_last)
         if self.is_train and ema and self.ema_decay:
             self.emas[label] = deepcopy(net).eval().requires_grad_(False)
         if self.is_train and self.opt['dist']:
@@ -234,7 +236,7 @@ class DAEFRBaseModel(BaseModel):
         """Networks in evaluation mode, without gradients."""
         for net in self.nets.values():
             net.eval()
-        with torch.no_grad(), self.autocast():
+        with torch.no_grad():
             yield
         for net in self.nets.values():
             net.train(self.is_train)

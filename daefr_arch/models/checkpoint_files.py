@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,8 @@ def load_training_state(path: str | Path) -> dict[str, Any]:
     if not path.is_file():
         raise WeightsError(f'path.resume_state: {path} does not exist')
     try:
+        if not zipfile.is_zipfile(path):
+            raise ValueError('it is cut off, or no file of torch.save')
         state = torch.load(path, map_location='cpu', weights_only=True)
     except (RuntimeError, ValueError, EOFError, OSError, pickle.UnpicklingError) as error:
         raise WeightsError(f'{path} cannot be read as a training state: {error}') from error

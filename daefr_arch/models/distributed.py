@@ -38,6 +38,13 @@ def gather_objects(value: T) -> list[T]:
     return values  # type: ignore[return-value]
 
 
+def broadcast_from_first(module: nn.Module) -> None:
+    """Gives the parameters and buffers of a module the values that they have in the first process."""
+    if world_size() > 1:
+        for tensor in module.state_dict().values():
+            dist.broadcast(tensor, 0)
+
+
 def synchronise_batch_norm(net: nn.Module, device: torch.device) -> nn.Module:
     """BatchNorm takes its statistics over the batches of all processes, as one process with the whole batch does."""
     if world_size() == 1:
@@ -66,10 +73,11 @@ class _GlooBatchNorm(nn.BatchNorm2d):
         moments = torch.stack((x.mean((0, 2, 3)), x.square().mean((0, 2, 3)))).float()
         mean, square = differentiable.all_reduce(moments) / world_size()
         variance = square - mean.square()
+        assert self.running_mean is not None and self.running_var is not None and self.momentum is not None
         with torch.no_grad():
             count = x.numel() / x.shape[1] * world_size()
             self.running_mean.lerp_(mean, self.momentum)
             self.running_var.lerp_(variance * count / (count - 1), self.momentum)
-            self.num_batches_tracked += 1
+            self.num_batches_tracked.add_(1)  # type: ignore[union-attr]
         scale = self.weight * torch.rsqrt(variance + self.eps)
         return x * scale[:, None, None] + (self.bias - mean * scale)[:, None, None]

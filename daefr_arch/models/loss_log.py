@@ -1,5 +1,6 @@
 """The scalars of a training step: averaged over the processes, checked to be finite, handed to BasicSR's logger."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -32,16 +33,16 @@ class LossLog:
 
     def check(self) -> None:
         """Raises TrainingError if a scalar of the last step is not finite."""
-        values = self._values.tolist()
-        for name, value in zip(self._names, values, strict=True):
-            if not torch.isfinite(torch.tensor(value)):
-                here = bool(torch.isfinite(self._own).all())
-                source = 'in another process; this batch' if here else 'batch'
-                raise TrainingError(
-                    f'iteration {self._iteration}: {name} is {value}; nothing more is saved. '
-                    f'{source}: {", ".join(self._paths)}. Lower the learning rate, set train.grad_clip, '
-                    'or use amp: bf16 instead of fp16.'
-                )
+        values = zip(self._names, self._values.tolist(), strict=True)
+        bad = ', '.join(f'{name} is {value}' for name, value in values if not math.isfinite(value))
+        if not bad:
+            return
+        here = not bool(torch.isfinite(self._own).all())
+        raise TrainingError(
+            f'iteration {self._iteration}: {bad}; nothing more is saved. Batch of this process, '
+            f'{"which caused it" if here else "while another caused it"}: {", ".join(self._paths)}. '
+            'Lower the learning rate, set train.grad_clip, or use amp: bf16 instead of fp16.'
+        )
 
     def averages(self) -> dict[str, float]:
         """Name -> mean over the processes, of the last step."""

@@ -9,8 +9,8 @@ import torch
 
 def get_random_states() -> dict[str, Any]:
     """States of python, numpy, torch and, where there is one, the current CUDA device."""
-    _, keys, *rest = np.random.get_state()  # noqa: NPY002  BasicSR draws from it
-    states = {'python': random.getstate(), 'numpy': [keys.tolist(), *rest], 'torch': torch.get_rng_state()}
+    state: Any = np.random.get_state()  # noqa: NPY002  BasicSR draws from it
+    states = {'python': random.getstate(), 'numpy': [state[1].tolist(), *state[2:]], 'torch': torch.get_rng_state()}
     if torch.cuda.is_available():
         states['cuda'] = torch.cuda.get_rng_state()
     return states

@@ -68,7 +68,9 @@ def validate(
     count = len(dataset)  # type: ignore[arg-type]
     for index in range(model.opt['rank'], count, world_size()):
         model.feed_data(default_collate([dataset[index]]))
-        result, gt = _to_image(model.restore()), None if model.gt is None else _to_image(model.gt)
+        with model.autocast():
+            restored = model.restore()
+        result, gt = _to_image(restored), None if model.gt is None else _to_image(model.gt)
         if save_img:
             imwrite(result, str(_image_path(model, name, current_iter)))
         totals += torch.tensor([_metric(options[metric], result, gt) for metric in options], dtype=torch.float64)
