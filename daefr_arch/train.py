@@ -19,6 +19,7 @@ import basicsr.train
 import torch
 import yaml
 from basicsr.data import build_dataloader, build_dataset
+from basicsr.utils.logger import initialized_logger
 from torch import distributed
 from torch.utils.data import DataLoader
 
@@ -47,10 +48,20 @@ def run(arguments: Sequence[str], *, is_train: bool = True, root: str | Path | N
     parts: dict[str, Any] = {'parse_options': _checked(pipeline.parse_options)}
     if is_train:
         parts |= {'load_resume_state': load_resume_state, 'create_train_val_dataloader': create_train_val_dataloader}
+    _forget_log_file()
     with mock.patch.multiple(pipeline, **parts), _argv(arguments):
         (pipeline.train_pipeline if is_train else pipeline.test_pipeline)(os.fspath(root or Path.cwd()))
     if distributed.is_initialized():
         distributed.destroy_process_group()
+
+
+def _forget_log_file() -> None:
+    """BasicSR opens a log file at the first use of its logger in a process: a second run would have none of its own."""
+    initialized_logger.pop('basicsr', None)
+    logger = logging.getLogger('basicsr')
+    for handler in tuple(logger.handlers):
+        logger.removeHandler(handler)
+        handler.close()
 
 
 def _read_yaml(path: str) -> dict[str, Any]:

@@ -73,7 +73,9 @@ class _GlooBatchNorm(nn.BatchNorm2d):
         moments = torch.stack((x.mean((0, 2, 3)), x.square().mean((0, 2, 3)))).float()
         mean, square = differentiable.all_reduce(moments) / world_size()
         variance = square - mean.square()
-        assert self.running_mean is not None and self.running_var is not None and self.momentum is not None
+        assert self.running_mean is not None
+        assert self.running_var is not None
+        assert self.momentum is not None
         with torch.no_grad():
             count = x.numel() / x.shape[1] * world_size()
             self.running_mean.lerp_(mean, self.momentum)
