@@ -12,14 +12,20 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from basicsr.archs import build_network
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from daefr_arch.downloads import cache_folder, fetch, find, manifest
 from daefr_arch.errors import WeightsError
-from daefr_arch.official_layout import StateDict, check_state_dict, convert_official, infer_options, is_official
+from daefr_arch.official_layout import (
+    StateDict,
+    check_state_dict,
+    convert_official,
+    create_network,
+    infer_options,
+    is_official,
+)
 
 __all__ = [
     'DEFAULT_MODEL',
@@ -155,7 +161,7 @@ def load_network(source: str | Path = DEFAULT_MODEL, *, offline: bool = False, p
     checkpoint = load_part(path, part)
     options = checkpoint.options or infer_options(checkpoint.state_dict)
     check_state_dict(checkpoint.state_dict, options)
-    network = build_network(options)
+    network = create_network(options)
     network.load_state_dict(checkpoint.state_dict)
     return network.eval()
 

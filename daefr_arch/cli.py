@@ -10,6 +10,7 @@ import logging
 import sys
 from collections.abc import Sequence
 
+import daefr_arch
 from daefr_arch.errors import DAEFRError, UsageError
 from daefr_arch.version import __version__
 
@@ -52,6 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command = next((word for word in arguments if not word.startswith('-')), None)
     args = build_parser(command).parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format='%(message)s')
+    daefr_arch.register()  # the console command defers it, so that help is instant
     module = importlib.import_module(f'daefr_arch.commands.{COMMANDS[args.command][0]}')
     try:
         return module.run(args)

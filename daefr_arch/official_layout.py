@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
-from basicsr.archs import build_network
-from torch import Tensor
+from basicsr.utils.registry import ARCH_REGISTRY
+from torch import Tensor, nn
 
 from daefr_arch.errors import WeightsError
 
@@ -143,10 +143,16 @@ def _convert_discriminators(state_dict: Mapping[str, Tensor], dual: bool) -> dic
     return converted
 
 
+def create_network(options: Mapping[str, Any]) -> nn.Module:
+    """The network of `options`, as BasicSR's build_network makes it, but without a line in the log."""
+    arguments = dict(options)
+    return ARCH_REGISTRY.get(arguments.pop('type'))(**arguments)
+
+
 def infer_options(
     state_dict: Mapping[str, Tensor], resolution: int | None = None, modules: Mapping[str, str] | None = None
 ) -> dict[str, Any]:
-    """Options of the network (`build_network`'s argument) that a state dict in our layout belongs to.
+    """Options of the network (build_network's argument) that a state dict in our layout belongs to.
 
     Everything is read from the tensors, but two things that they do not tell: heads (8, as published) and, for an
     autoencoder or with sine positions, the resolution (such that the lowest attention is at 16x16, as published, unless
@@ -206,7 +212,7 @@ def check_state_dict(
     """Raises WeightsError that names the keys by which the state dict differs from the network of these options."""
     try:
         with torch.device('meta'):
-            expected = build_network(options).state_dict()
+            expected = create_network(options).state_dict()
     except ValueError as error:
         raise WeightsError(f'the shapes in the state dict fit no {options["type"]}: {error}') from error
     problems = []

@@ -113,8 +113,11 @@ class DAEFR(nn.Module):
     def encode(self, x: Tensor) -> tuple[Tensor | None, Tensor | None]:
         """Faces (B, 3, R, R) -> features of the HQ and of the LQ encoder, each (B, d, r, r), None where left out."""
         check_image_batch(x, 3, self.resolution, self.post_quant_conv.weight)
-        hq_feature = self.hq_quant_conv(self.hq_encoder(x)) if self.hq_encoder is not None else None
-        lq_feature = self.lq_quant_conv(self.lq_encoder(x)) if self.lq_encoder is not None else None
+        hq_feature = lq_feature = None
+        if self.hq_encoder is not None and self.hq_quant_conv is not None:
+            hq_feature = self.hq_quant_conv(self.hq_encoder(x))
+        if self.lq_encoder is not None and self.lq_quant_conv is not None:
+            lq_feature = self.lq_quant_conv(self.lq_encoder(x))
         return hq_feature, lq_feature
 
     def predict(self, x: Tensor) -> Prediction:

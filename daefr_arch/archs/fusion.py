@@ -74,14 +74,10 @@ class LQControl(nn.Module):
     @staticmethod
     def _head(channels: int) -> nn.Module:
         """Two convolutions that start at zero, so that an untrained module changes nothing."""
-        head = nn.Sequential(
-            nn.Conv2d(channels, channels, 3, padding=1),
-            nn.LeakyReLU(0.2),
-            nn.Conv2d(channels, channels, 3, padding=1),
-        )
-        nn.init.zeros_(head[-1].weight)
-        nn.init.zeros_(head[-1].bias)
-        return head
+        last = nn.Conv2d(channels, channels, 3, padding=1)
+        for parameter in last.parameters():
+            nn.init.zeros_(parameter)
+        return nn.Sequential(nn.Conv2d(channels, channels, 3, padding=1), nn.LeakyReLU(0.2), last)
 
     def forward(self, code_feature: Tensor, lq_code_feature: Tensor, s_lq: float) -> Tensor:
         encoded = self.encode(torch.cat([lq_code_feature, code_feature], 1))

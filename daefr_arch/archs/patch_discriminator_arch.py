@@ -46,5 +46,5 @@ class DAEFRPatchDiscriminator(nn.Module):
         self.apply(_initialise)
 
     def forward(self, x: Tensor) -> Tensor:
-        check_image_batch(x, self.in_channels, None, self.main[0].weight)
+        check_image_batch(x, self.in_channels, None, next(self.parameters()))
         return self.main(x)

@@ -23,7 +23,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     import torch
 
-    import daefr_arch  # noqa: F401  registers the networks
     from daefr_arch import checkpoints, cli, official_layout
     from daefr_arch.errors import UsageError, WeightsError
 

@@ -17,10 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Restores the photos and draws the contact sheet; returns OK, or FAILED if a photo was not restored."""
-    import daefr_arch
     from daefr_arch import cli
-
-    daefr_arch.register()
     from daefr_arch.restoration.demo import CONTACT_SHEET, run_demo
     from daefr_arch.restoration.restorer import DAEFRRestorer
 

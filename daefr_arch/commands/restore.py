@@ -121,10 +121,7 @@ def _share(text: str) -> float:
 
 def run(args: argparse.Namespace) -> int:
     """Restores the photos; returns OK, PARTIAL if some failed, FAILED if all did."""
-    import daefr_arch
     from daefr_arch import cli
-
-    daefr_arch.register()
     from daefr_arch.errors import InputError, UsageError
     from daefr_arch.restoration.image_file import list_images
     from daefr_arch.restoration.output_layout import OutputLayout, plan_outputs
