@@ -51,8 +51,14 @@ from daefr_arch.models.validation import BestRecord, validate
 _logger = logging.getLogger('basicsr')
 # options under `train` of every stage
 BASE_TRAIN_KEYS = (
-    *('total_iter', 'warmup_iter', 'scheduler'),
-    *('amp', 'grad_clip', 'ema_decay', 'compile', 'channels_last'),
+    'total_iter',
+    'warmup_iter',
+    'scheduler',
+    'amp',
+    'grad_clip',
+    'ema_decay',
+    'compile',
+    'channels_last',
 )
 _AMP_TYPES = {None: None, 'bf16': torch.bfloat16, 'fp16': torch.float16}
 
