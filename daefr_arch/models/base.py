@@ -25,7 +25,6 @@ A network that only passes gradients on, as the discriminator in the generator's
 """
 
 import logging
-import resource
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,7 +42,7 @@ from torch.utils.tensorboard import SummaryWriter
 from daefr_arch.errors import InputError, WeightsError
 from daefr_arch.models.checkpoint_files import network_file, save_durably
 from daefr_arch.models.distributed import broadcast_from_first, gather_objects, synchronise_batch_norm, world_size
-from daefr_arch.models.loss_log import LossLog
+from daefr_arch.models.loss_log import LossLog, peak_memory_gib
 from daefr_arch.models.random_states import get_random_states, set_random_states
 from daefr_arch.models.stage_checkpoint import load_stage_network
 from daefr_arch.models.validation import BestRecord, validate
@@ -228,12 +227,7 @@ class DAEFRBaseModel(BaseModel):
         now = time.perf_counter()
         speed = self._samples / (now - self._log_time)
         self._samples, self._log_time = 0, now
-        return {**self.loss_log.averages(), 'samples_per_s': speed, 'peak_memory_gib': self._peak_memory()}
-
-    def _peak_memory(self) -> float:
-        if self.device.type == 'cuda':
-            return torch.cuda.max_memory_allocated() / 2**30
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+        return {**self.loss_log.averages(), 'samples_per_s': speed, 'peak_memory_gib': peak_memory_gib(self.device)}
 
     # Validation
 

@@ -1,6 +1,7 @@
 """The scalars of a training step: averaged over the processes, checked to be finite, handed to BasicSR's logger."""
 
 import math
+import resource
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -48,3 +49,10 @@ class LossLog:
         """Name -> mean over the processes, of the last step."""
         self.check()
         return dict(zip(self._names, self._values.tolist(), strict=True))
+
+
+def peak_memory_gib(device: torch.device) -> float:
+    """Most memory in use so far: on a GPU what PyTorch allocated there, else the resident memory of the process."""
+    if device.type == 'cuda':
+        return torch.cuda.max_memory_allocated() / 2**30
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
