@@ -122,7 +122,10 @@ class DAEFR(nn.Module):
 
     def predict(self, x: Tensor) -> Prediction:
         """Faces (B, 3, R, R) -> Prediction: what the training of Eq. 6 needs, without the decoder."""
-        hq_feature, lq_feature = self.encode(x)
+        return self.predict_codes(*self.encode(x))
+
+    def predict_codes(self, hq_feature: Tensor | None, lq_feature: Tensor | None) -> Prediction:
+        """The features of `encode` -> Prediction."""
         if self.fusion is not None:
             fused = self.fusion(hq_feature, lq_feature)
         else:

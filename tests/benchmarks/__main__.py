@@ -1,0 +1,70 @@
+"""Measures everything, or the parts that are named, prints the table and appends it to RESULTS.md.
+
+python -m tests.benchmarks [network] [degradation] [paste] [command]
+"""
+
+import argparse
+import datetime
+import os
+from pathlib import Path
+
+import torch
+
+from tests.benchmarks import paste_benchmark
+from tests.benchmarks.command_benchmark import command_rows
+from tests.benchmarks.degradation_benchmark import degradation_rows
+from tests.benchmarks.network_benchmark import network_rows
+from tests.benchmarks.row import HEADER, Row
+
+RESULTS = Path(__file__).with_name('RESULTS.md')
+
+
+def main() -> None:
+    """Runs the parts in turn; a part's rows are printed when it is done."""
+    parser = argparse.ArgumentParser(prog='python -m tests.benchmarks', description=__doc__)
+    parser.add_argument('parts', nargs='*', choices=list(PARTS), default=list(PARTS))
+    lines = [f'\n## {_heading()}\n', HEADER]
+    print('\n'.join(lines))
+    for part in parser.parse_args().parts:
+        rows = [str(row) for row in PARTS[part]()]
+        print('\n'.join(rows), flush=True)
+        lines += rows
+    with RESULTS.open('a', encoding='utf-8') as file:
+        file.write('\n'.join(lines) + '\n')
+
+
+def _heading() -> str:
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else 'no GPU'
+    now = datetime.datetime.now(datetime.timezone.utc)
+    return (
+        f'{now:%Y-%m-%d %H:%M} UTC, {_cpu_name()}, {torch.get_num_threads()} threads, load {os.getloadavg()[0]:.1f}, '
+        f'{device}, PyTorch {torch.__version__}'
+    )
+
+
+def _cpu_name() -> str:
+    cpuinfo = Path('/proc/cpuinfo')
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    return next((line.partition(': ')[2] for line in lines if line.startswith('model name')), 'unknown CPU')
+
+
+def _degradation() -> list[Row]:
+    plain, one_core, batched = degradation_rows()
+    baseline = [plain.mean_ms / 1e3]
+    return [
+        Row(f'{one_core.name}, mean', [one_core.mean_ms / 1e3], baseline, at_least=2),
+        Row(f'{batched.name}, mean', [batched.mean_ms / 1e3], baseline),
+    ]
+
+
+def _paste() -> list[Row]:
+    return [
+        Row(f'paste of {row.faces} faces, 12 MP, upscale {row.upscale}', [row.ours], [row.facexlib], at_least=aim)
+        for row, aim in zip(paste_benchmark.rows(), (10.0, 20.0), strict=True)
+    ]
+
+
+PARTS = {'network': network_rows, 'degradation': _degradation, 'paste': _paste, 'command': command_rows}
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,88 @@
+"""The network beside the reference written plainly from the paper."""
+
+from collections.abc import Callable
+
+import torch
+
+from daefr_arch.archs.daefr_arch import DAEFR
+from daefr_arch.checkpoints import load_network
+from daefr_arch.restoration.face_network import FaceNetwork
+from tests.benchmarks.reference_network import ReferenceNetwork
+from tests.benchmarks.row import Row, alternate
+from tests.restoration.faces import astronaut
+
+REPETITIONS = 3
+
+
+def network_rows() -> list[Row]:
+    """The full-size network (random weights), the default model, and the rows that need a GPU."""
+    torch.manual_seed(0)
+    network = DAEFR().eval()
+    reference = ReferenceNetwork(network)
+    faces = torch.rand(1, 3, 512, 512) * 2 - 1
+    ours = {
+        precision: FaceNetwork(network, device='cpu', precision=precision) for precision in ('fp32', 'bf16', 'auto')
+    }
+    chosen = ours['auto'].precisions
+    if chosen == ours['fp32'].precisions:
+        del ours['auto']  # the same again
+    functions = [_forward(face_network, faces) for face_network in ours.values()]
+    baseline, *seconds = alternate([lambda: reference(faces), *functions], REPETITIONS)
+    targets = {'fp32': 1.7, 'bf16': 3.0, 'auto': None}
+    return [
+        *(
+            Row(f'network, CPU, {precision}', times, baseline, at_least=targets[precision])
+            for precision, times in zip(ours, seconds, strict=True)
+        ),
+        Row('network, CPU, auto is', note='/'.join(chosen)),
+        *_default_model_rows(),
+        *_gpu_rows(network),
+    ]
+
+
+def _forward(face_network: FaceNetwork, faces: torch.Tensor) -> Callable[[], object]:
+    x = faces.to(face_network.device).contiguous(memory_format=torch.channels_last)
+
+    @torch.inference_mode()
+    def run() -> None:
+        face_network._run(x, None, face_network.precisions)
+
+    return run
+
+
+def _default_model_rows() -> list[Row]:
+    network = load_network(offline=True)
+    auto, reference = FaceNetwork(network, device='cpu'), ReferenceNetwork(network)
+    face = astronaut()[0:256, 100:356]
+    x = torch.from_numpy(face[..., ::-1].copy()).permute(2, 0, 1)[None] / 127.5 - 1
+    rows = []
+    for count in (1, 4, 8):
+        seconds, baseline = alternate(
+            [lambda n=count: auto.restore([face] * n), lambda n=count: reference(x.expand(n, -1, -1, -1))], REPETITIONS
+        )
+        per_face, baseline = [s / count for s in seconds], [s / count for s in baseline]
+        rows.append(Row(f'default model a face, CPU, batches of {count}', per_face, baseline, at_most=0.5))
+    return rows
+
+
+def _gpu_rows(network: DAEFR) -> list[Row]:
+    rows = []
+    for batch, target in ((1, 8), (32, 5)):
+        name = f'network, GPU, auto, batch {batch}'
+        if not torch.cuda.is_available():
+            rows.append(Row(name, at_least=target, note='needs a GPU'))
+            continue
+        faces = torch.rand(batch, 3, 512, 512, device='cuda') * 2 - 1
+        ours, reference = FaceNetwork(network, device='cuda'), ReferenceNetwork(network)
+        functions = [_forward(ours, faces), lambda reference=reference, faces=faces: reference(faces)]
+        seconds, baseline = alternate([_synchronised(function) for function in functions], 10)
+        rows.append(Row(name, seconds, baseline, at_least=target))
+    return rows
+
+
+def _synchronised(function: Callable[[], object]) -> Callable[[], None]:
+    def run() -> None:
+        function()
+        torch.cuda.synchronize()
+
+    return run
