@@ -27,7 +27,10 @@ setup(
     packages=[*find_packages(include=['daefr_arch', 'daefr_arch.*']), 'daefr_arch.weights'],
     package_dir={'daefr_arch.weights': 'weights'},  # so that an installed package finds its default model
     py_modules=['daefr_cli'],
-    package_data={'daefr_arch': ['py.typed'], 'daefr_arch.weights': ['*.safetensors', '*.yml', '*.md']},
+    package_data={
+        'daefr_arch': ['py.typed', 'comparison/page.html'],
+        'daefr_arch.weights': ['*.safetensors', '*.yml', '*.md'],
+    },
     install_requires=[
         'basicsr>=1.4.2',
         'facexlib>=0.3.0',

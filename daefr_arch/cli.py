@@ -23,6 +23,7 @@ COMMANDS = {
     'make-lmdb': ('make_lmdb', 'build and verify a BasicSR LMDB from a folder of images'),
     'degrade': ('degrade', 'write a paired test set from a folder of high-quality faces'),
     'evaluate': ('evaluate', 'measure a folder of results'),
+    'compare': ('compare', 'run the same faces through several methods; table and web page'),
     'verify': ('verify', 'face verification accuracy on an LFW-style folder'),
     'convert': ('convert', 'convert a checkpoint to safetensors'),
     'download': ('download', 'download and verify weights'),

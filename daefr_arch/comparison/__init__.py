@@ -1,0 +1,1 @@
+"""Comparing restoration methods on the same aligned faces; `daefr compare`."""

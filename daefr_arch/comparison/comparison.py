@@ -1,0 +1,149 @@
+"""Runs the methods over a face set and measures them: results, cost, metrics."""
+
+import logging
+import platform
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from daefr_arch.comparison.cost import Cost, PeakMemory
+from daefr_arch.comparison.face_set import FaceSet, FacesOfPhoto, resize_face
+from daefr_arch.comparison.method import INPUT, TRUTH, Method, describe_network, load_method_network
+from daefr_arch.comparison.peer_network import FIDELITY
+from daefr_arch.errors import WeightsError
+from daefr_arch.metrics.evaluator import Evaluator
+from daefr_arch.metrics.pairing import pair_by_name
+from daefr_arch.metrics.report import Report
+from daefr_arch.restoration.atomic_file import make_folder
+from daefr_arch.restoration.background import enlarge_photo
+from daefr_arch.restoration.face_mask import feather_mask
+from daefr_arch.restoration.face_network import FaceNetwork, resolve_device
+from daefr_arch.restoration.image_file import list_images, read_image, write_image
+from daefr_arch.restoration.paster import RestoredFace, paste_faces
+from daefr_arch.restoration.photo import as_uint8
+
+_logger = logging.getLogger('daefr_arch')
+
+
+@dataclass(frozen=True)
+class ComparedMethod:
+    """A method with its cost and its metrics; the unrestored `input` is one too."""
+
+    name: str
+    description: str
+    cost: Cost
+    report: Report
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What `compare_methods` found. hardware: what it ran on, with precision."""
+
+    faces: FaceSet
+    methods: tuple[ComparedMethod, ...]
+    hardware: str
+
+    @property
+    def missing(self) -> bool:
+        """Whether a metric has no number."""
+        return any(method.report.missing for method in self.methods)
+
+
+def compare_methods(
+    methods: Sequence[Method],
+    faces: FaceSet,
+    evaluator: Evaluator,
+    *,
+    fidelity: float = FIDELITY,
+    device: str = 'auto',
+    precision: str = 'fp32',
+    upscale: float = 1,
+    offline: bool = False,
+) -> Comparison:
+    """Runs every method over the same crops, one face at a time, and measures it.
+
+    Results go to `NAME/restored_faces` and, for photos, `NAME/final_results` under the face set's root. Every method's
+    faces are pasted with the same soft mask; no colours are matched, so that each shows its own.
+
+    Raises InputError where a folder's files do not pair with the crops, WeightsError where an output is not finite.
+    """
+    target = resolve_device(device)
+    truth = faces.folder(TRUTH) if faces.has_truth else None
+    compared = [ComparedMethod(INPUT, 'as given', Cost(), evaluator.run(faces.folder(INPUT), truth))]
+    for method in methods:
+        make_folder(faces.folder(method.name))
+        if method.is_folder:
+            description, cost = f'results in {method.source}', _take_results(method, faces)
+        else:
+            description, cost = _restore_faces(
+                method, faces, target, precision=precision, fidelity=fidelity, offline=offline
+            )
+        _paste_photos(method, faces, upscale)
+        report = evaluator.run(faces.folder(method.name), truth)
+        compared.append(ComparedMethod(method.name, description, cost, report))
+    return Comparison(faces, tuple(compared), f'{_hardware(target)}, {precision}')
+
+
+def _take_results(method: Method, faces: FaceSet) -> Cost:
+    """Copies results made elsewhere, resized to the size of the crops."""
+    crops = list_images(faces.folder(INPUT))
+    for result, crop in pair_by_name(list_images(method.source), crops):
+        face = resize_face(as_uint8(read_image(result).pixels), faces.face_size)
+        write_image(faces.folder(method.name) / crop.name, face)
+    return Cost()
+
+
+def _restore_faces(
+    method: Method, faces: FaceSet, device: torch.device, *, precision: str, fidelity: float, offline: bool
+) -> tuple[str, Cost]:
+    """Restores every crop; returns what the network is and what it cost."""
+    memory = PeakMemory(device)
+    network = load_method_network(method, fidelity=fidelity, offline=offline)
+    runner = FaceNetwork(network, device=device, precision=precision, batch_size=1)
+    _restore(runner, faces.read(INPUT, faces.names[0]))  # warms up
+    seconds = []
+    for name in tqdm(faces.names, desc=method.name, unit='face'):
+        crop = faces.read(INPUT, name)
+        start = time.perf_counter()
+        restored = _restore(runner, crop)
+        seconds.append(time.perf_counter() - start)
+        if restored is None:
+            raise WeightsError(f'method {method.name}: the network output for {name} is not finite')
+        write_image(faces.folder(method.name) / f'{name}.png', resize_face(restored, faces.face_size))
+    return describe_network(network), Cost(tuple(seconds), memory.read())
+
+
+def _restore(runner: FaceNetwork, crop: np.ndarray) -> np.ndarray | None:
+    return runner.restore([resize_face(crop, runner.face_size)])[0]
+
+
+def _paste_photos(method: Method, faces: FaceSet, upscale: float) -> None:
+    """Writes the whole photos with the method's faces."""
+    photos = [photo for photo in faces.photos if photo.matrices]
+    if not photos:
+        return
+    folder = faces.root / method.name / 'final_results'
+    make_folder(folder)
+    for photo in photos:
+        write_image(folder / f'{photo.source.stem}.png', _paste(method, faces, photo, upscale))
+
+
+def _paste(method: Method, faces: FaceSet, photo: FacesOfPhoto, upscale: float) -> np.ndarray:
+    mask = feather_mask(faces.face_size)
+    pasted = [
+        RestoredFace(faces.read(method.name, name), mask, matrix)
+        for name, matrix in zip(photo.names, photo.matrices, strict=True)
+    ]
+    return paste_faces(enlarge_photo(read_image(photo.source).pixels, upscale, None), pasted, upscale)
+
+
+def _hardware(device: torch.device) -> str:
+    if device.type == 'cuda':
+        return torch.cuda.get_device_name(device)
+    threads = f'{torch.get_num_threads()} threads, OpenCV {cv2.getNumThreads()}'
+    return f'{device.type} {platform.machine()}, {threads}'

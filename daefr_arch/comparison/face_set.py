@@ -1,0 +1,121 @@
+"""The faces that every method gets: aligned crops, written to files once, with the crops of their ground truth."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from daefr_arch.comparison.method import CROPS, INPUT, TRUTH
+from daefr_arch.errors import InputError
+from daefr_arch.metrics.pairing import pair_by_name
+from daefr_arch.restoration.aligner import crop_face, estimate_alignment
+from daefr_arch.restoration.atomic_file import make_folder
+from daefr_arch.restoration.detector import FaceDetector
+from daefr_arch.restoration.image_file import read_image, write_image
+from daefr_arch.restoration.photo import as_uint8
+
+_logger = logging.getLogger('daefr_arch')
+
+
+@dataclass(frozen=True)
+class FacesOfPhoto:
+    """A photo with the names and alignments (2, 3), photo -> face, of its crops; none for an aligned face."""
+
+    source: Path
+    names: tuple[str, ...]
+    matrices: tuple[np.ndarray, ...] = ()
+
+
+@dataclass(frozen=True)
+class FaceSet:
+    """Crops `cropped_faces/NAME.png` (and `ground_truth/NAME.png`) under `root`, `face_size` pixels a side."""
+
+    root: Path
+    face_size: int
+    has_truth: bool
+    photos: list[FacesOfPhoto] = field(default_factory=list)
+
+    @property
+    def names(self) -> list[str]:
+        """The faces, sorted."""
+        return sorted(name for photo in self.photos for name in photo.names)
+
+    def folder(self, method: str) -> Path:
+        """Where the aligned faces of a method lie; of `input` and `ground_truth`, the crops."""
+        return self.root / {INPUT: CROPS, TRUTH: TRUTH}.get(method, f'{method}/restored_faces')
+
+    def read(self, method: str, name: str) -> np.ndarray:
+        """A face of a method, BGR uint8."""
+        return read_image(self.folder(method) / f'{name}.png').pixels
+
+
+def write_face_set(
+    sources: Sequence[Path],
+    root: Path,
+    *,
+    truths: Sequence[Path] | None = None,
+    detector: FaceDetector | None = None,
+    face_size: int = 512,
+) -> FaceSet:
+    """Writes the crops under `root`.
+
+    Args:
+        sources: photos, or aligned faces where there is no detector, which are resized to `face_size`.
+        truths: the same images in high quality, paired by name; photos must have the size of theirs, because their
+            faces are cut out by the same alignment.
+        detector: finds the faces of photos; face `i` of `a.jpg` is called `a_0i`, as CodeFormer does.
+        face_size: side of the crops.
+
+    Raises:
+        InputError: two sources of one name, no face at all, ground truths that do not pair or have another size.
+    """
+    names = [source.stem for source in sources]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise InputError(f'several inputs have the same name but another extension: {", ".join(twice)}')
+    truth_of = {} if truths is None else {source: truth for truth, source in pair_by_name(truths, sources)}
+    faces = FaceSet(root, face_size, truths is not None)
+    for folder in (INPUT, TRUTH)[: 1 + faces.has_truth]:
+        make_folder(faces.folder(folder))
+    for source in sources:
+        photo = as_uint8(read_image(source).pixels)
+        truth = as_uint8(read_image(truth_of[source]).pixels) if faces.has_truth else None
+        entry = (
+            FacesOfPhoto(source, (source.stem,))
+            if detector is None
+            else _find_faces(source, photo, truth, detector, face_size)
+        )
+        faces.photos.append(entry)
+        for index, name in enumerate(entry.names):
+            for folder, img in ((INPUT, photo), (TRUTH, truth)):
+                if img is not None:
+                    crop = crop_face(img, entry.matrices[index], face_size) if detector else resize_face(img, face_size)
+                    write_image(faces.folder(folder) / f'{name}.png', crop)
+    if not faces.names:
+        raise InputError('no face was found in any of the photos')
+    return faces
+
+
+def _find_faces(
+    source: Path, photo: np.ndarray, truth: np.ndarray | None, detector: FaceDetector, face_size: int
+) -> FacesOfPhoto:
+    if truth is not None and truth.shape != photo.shape:
+        raise InputError(f'{source.name}: expected a ground truth of its size {photo.shape[:2]}, got {truth.shape[:2]}')
+    found = detector.detect(photo)
+    if not found:
+        _logger.warning('%s: no face was found', source.name)
+    return FacesOfPhoto(
+        source,
+        tuple(f'{source.stem}_{index:02d}' for index in range(len(found))),
+        tuple(estimate_alignment(face.landmarks, face_size) for face in found),
+    )
+
+
+def resize_face(face: np.ndarray, size: int) -> np.ndarray:
+    """A face (h, w, 3) as (size, size, 3): averaged where it shrinks, bilinear where it grows."""
+    if face.shape[:2] == (size, size):
+        return face
+    interpolation = cv2.INTER_AREA if min(face.shape[:2]) > size else cv2.INTER_LINEAR
+    return cv2.resize(face, (size, size), interpolation=interpolation)

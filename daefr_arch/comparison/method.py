@@ -1,0 +1,69 @@
+"""What is compared: a network or a folder of results, from NAME=SPEC."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import nn
+
+from daefr_arch.checkpoints import load_network, manifest, read_checkpoint
+from daefr_arch.comparison.peer_network import FIDELITY, PeerNetwork, load_peer
+from daefr_arch.errors import UsageError
+
+INPUT, TRUTH = 'input', 'ground_truth'
+CROPS = 'cropped_faces'
+_NAME = re.compile(r'\w[\w.+-]*')  # it names a folder
+# how keys of our and of the official networks begin; `vqvae.` alone is RestoreFormer's, too
+_DAEFR = ('hq_encoder.', 'lq_encoder.', 'vqvae.HQ_encoder.')
+
+
+@dataclass(frozen=True)
+class Method:
+    """A name for tables and folders, and a weight file, a name of the manifest, or a folder of results."""
+
+    name: str
+    source: str
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether the results were made elsewhere."""
+        return Path(self.source).is_dir()
+
+
+def parse_methods(texts: Sequence[str]) -> list[Method]:
+    """Methods from `NAME=SPEC`; raises UsageError for another form, a name given twice and a SPEC that is not there."""
+    methods: list[Method] = []
+    for text in texts:
+        name, equals, source = text.partition('=')
+        if not equals or not source or not _NAME.fullmatch(name):
+            raise UsageError(f'method: expected NAME=SPEC, NAME of letters, digits and ._+-, got {text!r}')
+        if name.casefold() in {INPUT, TRUTH, CROPS, *(method.name.casefold() for method in methods)}:
+            raise UsageError(f'method: the name {name!r} is taken, choose another')
+        if source not in manifest() and not Path(source).exists():
+            known = ', '.join(manifest())
+            raise UsageError(f'method {name}: expected a weight file, a folder or one of {known}, got {source!r}')
+        methods.append(Method(name, source))
+    return methods
+
+
+def load_method_network(method: Method, *, fidelity: float = FIDELITY, offline: bool = False) -> nn.Module:
+    """The network of a method that is no folder: DAEFR or a peer, told apart by their weights.
+
+    Raises WeightsError where the file is damaged or of another network.
+    """
+    if method.source in manifest():
+        return load_network(method.source, offline=offline)
+    state_dict = read_checkpoint(method.source).state_dict
+    if any(key.startswith(_DAEFR) for key in state_dict):
+        return load_network(method.source)
+    return load_peer(state_dict, method.source, fidelity=fidelity)
+
+
+def describe_network(network: nn.Module) -> str:
+    """Architecture, size in parameters and resolution, for the report."""
+    name = type(network).__name__
+    if isinstance(network, PeerNetwork):
+        name = network.architecture + (f' w={network.fidelity:g}' if network.architecture == 'CodeFormer' else '')
+    parameters = sum(parameter.numel() for parameter in network.parameters())
+    return f'{name}, {parameters / 1e6:.1f} M parameters, {network.resolution} px'

@@ -1,0 +1,87 @@
+"""A comparison as one HTML page that needs nothing else: images, styles and script are inside."""
+
+import base64
+import json
+import math
+from importlib.resources import files
+from typing import Any
+
+from daefr_arch.comparison.comparison import ComparedMethod, Comparison
+from daefr_arch.comparison.method import INPUT, TRUTH
+from daefr_arch.comparison.table import COST_NOTE
+from daefr_arch.restoration.image_encoding import encode
+from daefr_arch.restoration.photo import Photo
+
+PLACEHOLDER = '"DATA"'  # in page.html, where the JSON goes
+
+
+def render_page(comparison: Comparison, *, max_faces: int = 100, quality: int = 92) -> str:
+    """The page: the table of methods, and a row for each of the first `max_faces` faces.
+
+    Args:
+        comparison: with its face set's files in place.
+        max_faces: a face takes about 50 kB a method.
+        quality: of the embedded JPEG images, 1 to 100.
+    """
+    # inside a script element, only `<` could end it or begin a comment
+    data = json.dumps(_page_data(comparison, max_faces, quality), allow_nan=False).replace('<', '\\u003c')
+    template = files('daefr_arch.comparison').joinpath('page.html').read_text(encoding='utf-8')
+    before, after = template.split(PLACEHOLDER)
+    return before + data + after
+
+
+def _page_data(comparison: Comparison, max_faces: int, quality: int) -> dict[str, Any]:
+    faces = comparison.faces
+    columns = [method.name for method in comparison.methods] + ([TRUTH] if faces.has_truth else [])
+    values = {method.name: {row.image: row.values for row in method.report.rows} for method in comparison.methods}
+    return {
+        'faceSize': faces.face_size,
+        'count': len(faces.names),
+        'note': f'{COST_NOTE}; {comparison.hardware}',
+        'input': INPUT,
+        'columns': columns,
+        'metrics': [
+            {
+                'name': metric.name,
+                'label': metric.label,
+                'protocol': metric.missing or metric.protocol,
+                'missing': metric.missing is not None,
+            }
+            for metric in comparison.methods[0].report.metrics
+        ],
+        'methods': [_method_data(method) for method in comparison.methods],
+        'faces': [
+            {
+                'name': name,
+                'images': {column: _data_uri(comparison, column, name, quality) for column in columns},
+                'values': {
+                    method: {metric: _finite(value) for metric, value in rows[name].items()}
+                    for method, rows in values.items()
+                },
+            }
+            for name in faces.names[:max_faces]
+        ],
+    }
+
+
+def _method_data(method: ComparedMethod) -> dict[str, Any]:
+    return {
+        'name': method.name,
+        'description': method.description,
+        'means': {metric.name: _finite(metric.mean) for metric in method.report.metrics},
+        'halfWidths': {metric.name: metric.half_width for metric in method.report.metrics},
+        'seconds': method.cost.median,
+        'peakBytes': method.cost.peak_bytes,
+    }
+
+
+def _data_uri(comparison: Comparison, method: str, name: str, quality: int) -> str:
+    data = encode(Photo(comparison.faces.read(method, name)), '.jpg', quality=quality)
+    return 'data:image/jpeg;base64,' + base64.b64encode(data).decode()
+
+
+def _finite(value: float | None) -> float | str | None:
+    """JSON has no infinite numbers: these become what JavaScript calls them."""
+    if value is None or math.isfinite(value):
+        return value
+    return 'Infinity' if value > 0 else '-Infinity'

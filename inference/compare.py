@@ -1,0 +1,8 @@
+"""The same as `daefr compare`."""
+
+import sys
+
+from daefr_arch.cli import main
+
+if __name__ == '__main__':
+    sys.exit(main(['compare', *sys.argv[1:]]))

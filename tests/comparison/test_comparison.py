@@ -1,0 +1,93 @@
+import csv
+import json
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from basicsr.archs import build_network
+
+from daefr_arch.checkpoints import save_network
+from daefr_arch.comparison import table
+from daefr_arch.comparison.comparison import compare_methods
+from daefr_arch.comparison.face_set import write_face_set
+from daefr_arch.comparison.method import Method
+from daefr_arch.errors import InputError, WeightsError
+from daefr_arch.metrics.build import build_metrics
+from daefr_arch.metrics.evaluator import Evaluator
+from daefr_arch.restoration.restorer import DAEFRRestorer
+from tests.comparison.conftest import FACE, OPTIONS, OneFace
+
+
+@pytest.fixture
+def faces(photos, tmp_path):
+    blurred, sharp = (sorted(folder.iterdir()) for folder in photos)
+    return write_face_set(blurred, tmp_path / 'out', truths=sharp, detector=OneFace(), face_size=FACE)
+
+
+@pytest.fixture
+def evaluator(tmp_path, monkeypatch):
+    monkeypatch.setenv('DAEFR_HOME', str(tmp_path))
+    metrics, missing = build_metrics(['fid', 'psnr'], skip_missing=True)
+    return Evaluator(metrics, missing=missing)
+
+
+def test_same_faces_as_the_restorer_and_the_same_pasting(faces, evaluator, tiny_model, photos, tmp_path):
+    result = compare_methods([Method('tiny', str(tiny_model))], faces, evaluator, device='cpu')
+    restorer = DAEFRRestorer(
+        tiny_model, upscale=1, match_colour=False, precision='fp32', device='cpu', detector=OneFace()
+    )
+    for name in ('astronaut', 'hopper'):
+        photo = cv2.imread(str(photos[0] / f'{name}.png'))
+        _, (expected,), whole = restorer.enhance(photo)
+        np.testing.assert_array_equal(faces.read('tiny', f'{name}_00'), expected)
+        pasted = cv2.imread(str(tmp_path / 'out/tiny/final_results' / f'{name}.png'))
+        np.testing.assert_array_equal(pasted, whole)
+        assert (pasted != photo).any()
+    assert len(result.methods[1].cost.seconds) == 2
+    assert min(result.methods[1].cost.seconds) > 0
+
+
+def test_folders_are_paired_resized_and_measured(faces, evaluator, tmp_path):
+    elsewhere = tmp_path / 'elsewhere'
+    elsewhere.mkdir()
+    for name in faces.names:
+        truth = faces.read('ground_truth', name)
+        cv2.imwrite(str(elsewhere / f'{name}.png'), cv2.resize(truth, None, fx=2, fy=2, interpolation=0))
+    result = compare_methods([Method('perfect', str(elsewhere))], faces, evaluator, device='cpu')
+    before, perfect = result.methods
+    assert perfect.report['psnr'].mean == float('inf')
+    assert 20 < before.report['psnr'].mean < 40
+    assert perfect.cost.median is None
+    assert result.missing
+    (elsewhere / 'astronaut_00.png').unlink()
+    with pytest.raises(InputError, match=r'without result: astronaut_00\.png'):
+        compare_methods([Method('perfect', str(elsewhere))], faces, evaluator, device='cpu')
+
+
+def test_output_that_is_not_finite_stops_the_comparison(faces, evaluator, tmp_path):
+    state = build_network(dict(OPTIONS)).state_dict()
+    state['codebook.embedding.weight'].fill_(torch.nan)
+    save_network(tmp_path / 'nan.safetensors', state, OPTIONS)
+    with pytest.raises(WeightsError, match='method nan: the network output for astronaut_00 is not finite'):
+        compare_methods([Method('nan', str(tmp_path / 'nan.safetensors'))], faces, evaluator, device='cpu')
+
+
+def test_table_csv_and_json_agree(faces, evaluator, tiny_model):
+    result = compare_methods([Method('tiny', str(tiny_model))], faces, evaluator, device='cpu')
+    text, loaded = table.to_text(result), json.loads(table.to_json(result))
+    rows = list(csv.DictReader(table.to_csv(result).splitlines()))
+    assert [(row['method'], row['image']) for row in rows[3:]] == [
+        ('tiny', 'astronaut_00'),
+        ('tiny', 'hopper_00'),
+        ('tiny', 'mean'),
+    ]
+    tiny = loaded['methods'][1]
+    assert tiny['metrics'][0]['mean'] == pytest.approx(float(rows[5]['psnr']))
+    assert float(rows[5]['psnr']) == pytest.approx((float(rows[3]['psnr']) + float(rows[4]['psnr'])) / 2)
+    assert float(rows[5]['seconds']) == pytest.approx(tiny['seconds'])
+    line = next(line for line in text.splitlines() if line.startswith('tiny '))
+    assert f'{tiny["metrics"][0]["mean"]:.4f}' in line
+    assert f'{tiny["seconds"]:.3f} [' in line
+    assert 'missing' in line  # FID, whose weights are not there
+    assert rows[5]['fid'] == 'missing'
