@@ -75,7 +75,7 @@ def stage_precisions(precision: str, device: torch.device) -> StagePrecisions:
 def has_fast_bf16() -> bool:
     """Whether a 3x3 convolution on this CPU is faster in bf16 than in float32; takes about 0.1 s, once a process.
 
-    The CPU's flags do not tell: with AVX512-BF16, AMD's cores halve the time, Intel's without AMX need 1.8 times of it.
+    The CPU's flags do not tell: an Intel CPU with AVX512-BF16 but without AMX needs 1.8 times float32's time.
     """
     if not torch.cpu._is_avx512_bf16_supported():
         return False
