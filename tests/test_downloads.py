@@ -110,6 +110,14 @@ def test_a_file_without_address_is_asked_for():
         downloads.fetch('inception_ffhq_512')
 
 
+def test_the_first_digits_of_a_hash_count(server, tmp_path):
+    url = yaml.safe_load((tmp_path / 'weights' / 'manifest.yml').read_text())['net']['url']
+    downloads.download(url, tmp_path / 'first.bin', sha256=SHA256[:8])
+    with pytest.raises(WeightsError, match='expected sha256 00000000'):
+        downloads.download(url, tmp_path / 'second.bin', sha256='00000000')
+    assert not (tmp_path / 'second.bin').exists()
+
+
 def test_offline_never_asks_the_network(server, tmp_path):
     with pytest.raises(WeightsError, match=str(Path('home') / 'net.bin')):
         downloads.fetch('net', offline=True)

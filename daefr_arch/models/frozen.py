@@ -19,5 +19,5 @@ def parameter_hash(modules: Iterable[nn.Module]) -> str:
     for module in modules:
         for name, value in module.state_dict().items():
             digest.update(name.encode())
-            digest.update(value.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+            digest.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
