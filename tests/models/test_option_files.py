@@ -44,7 +44,7 @@ def test_option_file_builds(name):
         if dataset['type'] == 'DAEFRDegradationDataset':
             check_keys(dataset, (*LOADER_KEYS, *RANGE_KEYS, *OWN_KEYS), where=name)
             assert dataset['gt_size'] == next(iter(networks.values())).resolution
-    for metric in options['val']['metrics'].values():
+    for metric in options.get('val', {}).get('metrics', {}).values():
         assert METRIC_REGISTRY.get(metric['type'])
     if name.startswith('test/'):
         return
