@@ -81,7 +81,9 @@ def _read_pickle(path: Path) -> Any:
     try:
         return torch.load(path, map_location='cpu', weights_only=True)
     except pickle.UnpicklingError as error:
-        if path.read_bytes()[:2] not in (b'PK', b'\x80\x02'):
+        with path.open('rb') as stream:
+            is_pickle = stream.read(2) in (b'PK', b'\x80\x02')
+        if not is_pickle:
             raise WeightsError(f'{path} is damaged or no PyTorch file: {error}') from error
         raise WeightsError(
             f'{path} holds more than tensors, and unpickling that could run any code: refused. If it is an official '

@@ -12,13 +12,14 @@ import torch
 from tqdm import tqdm
 
 from daefr_arch.comparison.cost import Cost, PeakMemory
-from daefr_arch.comparison.face_set import FaceSet, FacesOfPhoto, resize_face
+from daefr_arch.comparison.face_set import FaceSet, FacesOfPhoto
 from daefr_arch.comparison.method import INPUT, TRUTH, Method, describe_network, load_method_network
 from daefr_arch.comparison.peer_network import FIDELITY
 from daefr_arch.errors import WeightsError
 from daefr_arch.metrics.evaluator import Evaluator
 from daefr_arch.metrics.pairing import pair_by_name
 from daefr_arch.metrics.report import Report
+from daefr_arch.restoration.aligner import resize_face
 from daefr_arch.restoration.atomic_file import make_folder
 from daefr_arch.restoration.background import enlarge_photo
 from daefr_arch.restoration.face_mask import feather_mask

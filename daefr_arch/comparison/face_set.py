@@ -5,13 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from daefr_arch.comparison.method import CROPS, INPUT, TRUTH
 from daefr_arch.errors import InputError
 from daefr_arch.metrics.pairing import pair_by_name
-from daefr_arch.restoration.aligner import crop_face, estimate_alignment
+from daefr_arch.restoration.aligner import crop_face, estimate_alignment, resize_face
 from daefr_arch.restoration.atomic_file import make_folder
 from daefr_arch.restoration.detector import FaceDetector
 from daefr_arch.restoration.image_file import read_image, write_image
@@ -111,11 +110,3 @@ def _find_faces(
         tuple(f'{source.stem}_{index:02d}' for index in range(len(found))),
         tuple(estimate_alignment(face.landmarks, face_size) for face in found),
     )
-
-
-def resize_face(face: np.ndarray, size: int) -> np.ndarray:
-    """A face (h, w, 3) as (size, size, 3): averaged where it shrinks, bilinear where it grows."""
-    if face.shape[:2] == (size, size):
-        return face
-    interpolation = cv2.INTER_AREA if min(face.shape[:2]) > size else cv2.INTER_LINEAR
-    return cv2.resize(face, (size, size), interpolation=interpolation)

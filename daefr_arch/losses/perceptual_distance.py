@@ -78,18 +78,9 @@ def _vgg19() -> nn.Module:
 
 
 def _lpips() -> nn.Module:
-    try:
-        from lpips import LPIPS
-    except ImportError as error:
-        raise WeightsError("the LPIPS backbone needs the package 'lpips': pip install lpips") from error
+    from daefr_arch.metrics.lpips_metric import load_lpips
 
-    vgg16 = torch.load(fetch('vgg16'), map_location='cpu', weights_only=True)
-    network = LPIPS(net='vgg', pnet_rand=True, verbose=False)  # pnet_rand: VGG16 is loaded here, not downloaded
-    for part in network.net.children():
-        for index, layer in part.named_children():
-            if isinstance(layer, nn.Conv2d):
-                layer.load_state_dict({name: vgg16[f'features.{index}.{name}'] for name in ('weight', 'bias')})
-    return LPIPSDistance(network)
+    return LPIPSDistance(load_lpips('vgg', fetch('vgg16')))
 
 
 def _efficientnet_lite0() -> nn.Module:

@@ -34,7 +34,11 @@ def build_lpips(net: str = 'vgg', *, weights: str | Path | None = None, device: 
     """
     if net not in BACKBONES:
         raise InputError(f'LPIPS backbone: expected one of {", ".join(BACKBONES)}, got {net!r}')
-    path = locate(BACKBONES[net], weights)
+    return load_lpips(net, locate(BACKBONES[net], weights)).to(device)
+
+
+def load_lpips(net: str, path: Path) -> nn.Module:
+    """The frozen network of build_lpips with the backbone's weights of `path`; the caller owns it."""
     try:
         from lpips import LPIPS as Network
     except ImportError as error:
@@ -48,7 +52,7 @@ def build_lpips(net: str = 'vgg', *, weights: str | Path | None = None, device: 
                     layer.load_state_dict({key: state[f'features.{index}.{key}'] for key in ('weight', 'bias')})
     except (KeyError, RuntimeError) as error:
         raise WeightsError(f'{path}: not the weights of {BACKBONES[net]}: {error}') from error
-    return network.requires_grad_(False).eval().to(device)
+    return network.requires_grad_(False).eval()
 
 
 class LPIPS(ImageMetric):

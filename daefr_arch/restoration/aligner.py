@@ -70,6 +70,14 @@ def crop_face(img: np.ndarray, matrix: np.ndarray, face_size: int, *, border_mod
     return warp(img, matrix, (face_size, face_size), border_mode=BORDER_MODES[border_mode], border_value=grey)
 
 
+def resize_face(face: np.ndarray, size: int) -> np.ndarray:
+    """A face (h, w, 3) as (size, size, 3): averaged where it shrinks, bilinear where it grows."""
+    if face.shape[:2] == (size, size):
+        return face
+    interpolation = cv2.INTER_AREA if min(face.shape[:2]) > size else cv2.INTER_LINEAR
+    return cv2.resize(face, (size, size), interpolation=interpolation)
+
+
 def warp(
     img: np.ndarray,
     matrix: np.ndarray,

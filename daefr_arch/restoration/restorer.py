@@ -14,7 +14,7 @@ from torch import nn
 from daefr_arch import checkpoints
 from daefr_arch.errors import InputError
 from daefr_arch.restoration import colour
-from daefr_arch.restoration.aligner import alignment_error, crop_face, estimate_alignment, similarity_scale
+from daefr_arch.restoration.aligner import alignment_error, crop_face, estimate_alignment, resize_face, similarity_scale
 from daefr_arch.restoration.background import BackgroundUpsampler, RealESRGANUpsampler, enlarge_face, enlarge_photo
 from daefr_arch.restoration.detector import MIN_FACE_SIZE, SCORE_THRESHOLD, FaceDetector, build_detector, center_face
 from daefr_arch.restoration.face_mask import FaceParser, feather_mask
@@ -207,11 +207,7 @@ class DAEFRRestorer:
 
     def _take_aligned(self, work: _Work) -> None:
         """The image itself as the only face."""
-        crop, size = as_uint8(work.img), self.face_size
-        if crop.shape[:2] != (size, size):
-            shrinks = min(crop.shape[:2]) > size
-            crop = cv2.resize(crop, (size, size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-        work.crops, work.report.faces = [crop], [FaceReport()]
+        work.crops, work.report.faces = [resize_face(as_uint8(work.img), self.face_size)], [FaceReport()]
 
     def _find_faces(self, work: _Work, only_center_face: bool) -> None:
         """Detects and aligns."""

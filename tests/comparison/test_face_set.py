@@ -2,9 +2,9 @@ import cv2
 import numpy as np
 import pytest
 
-from daefr_arch.comparison.face_set import resize_face, write_face_set
+from daefr_arch.comparison.face_set import write_face_set
 from daefr_arch.errors import InputError
-from daefr_arch.restoration.aligner import crop_face, face_template
+from daefr_arch.restoration.aligner import crop_face, face_template, resize_face
 from tests.comparison.conftest import OneFace
 from tests.restoration.faces import ASTRONAUT_LANDMARKS, astronaut
 
