@@ -112,7 +112,8 @@ class DAEFR(nn.Module):
 
     def encode(self, x: Tensor) -> tuple[Tensor | None, Tensor | None]:
         """Faces (B, 3, R, R) -> features of the HQ and of the LQ encoder, each (B, d, r, r), None where left out."""
-        check_image_batch(x, 3, self.resolution, self.post_quant_conv.weight)
+        quant_conv = next(conv for conv in (self.hq_quant_conv, self.lq_quant_conv) if conv is not None)
+        check_image_batch(x, 3, self.resolution, quant_conv.weight)
         hq_feature = lq_feature = None
         if self.hq_encoder is not None and self.hq_quant_conv is not None:
             hq_feature = self.hq_quant_conv(self.hq_encoder(x))
@@ -145,7 +146,7 @@ class DAEFR(nn.Module):
         if s_lq:
             if self.lq_control is None or self.lq_codebook is None or lq_feature is None:
                 raise ValueError('s_lq needs a network with the control module (lq_control: true)')
-            codes = self.lq_control(codes, self.lq_codebook(lq_feature).codes, s_lq)
+            codes = self.lq_control(codes, self.lq_codebook(lq_feature).codes.to(codes.dtype), s_lq)
         return self.decoder(self.post_quant_conv(codes))
 
     def forward(

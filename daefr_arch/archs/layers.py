@@ -4,6 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from daefr_arch.kernels import can_fuse
+
 GROUPS = 32  # of every GroupNorm (Table 5)
 
 
@@ -29,12 +31,21 @@ def to_map(tokens: Tensor, height: int, width: int) -> Tensor:
 
 
 class GroupNormSiLU(nn.GroupNorm):
-    """GroupNorm (32 groups, eps 1e-6) and SiLU as one module, (B, C, H, W) -> same: one place to fuse the two."""
+    """GroupNorm (32 groups, eps 1e-6) and SiLU, (B, C, H, W) -> same, in two passes where Triton's kernels run.
+
+    forward(x, pre_bias): pre_bias (C,) is added to x first, as the bias that a convolution left out.
+    """
 
     def __init__(self, channels: int) -> None:
         super().__init__(GROUPS, channels, eps=1e-6)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, pre_bias: Tensor | None = None) -> Tensor:
+        if can_fuse(x):
+            from daefr_arch.kernels.group_norm_silu import group_norm_silu
+
+            return group_norm_silu(x, self.weight, self.bias, self.num_groups, self.eps, pre_bias)
+        if pre_bias is not None:
+            x = x + pre_bias[:, None, None]
         return F.silu(super().forward(x), inplace=not torch.is_grad_enabled())
 
 
@@ -54,8 +65,20 @@ class ResidualBlock(nn.Module):
         self.shortcut = nn.Identity() if same else nn.Conv2d(in_channels, out_channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        h = self.conv1(self.norm1(x))
-        return self.shortcut(x) + self.conv2(self.norm2(h))
+        if can_fuse(x):
+            return self._forward_fused(x)
+        h = self.conv2(self.norm2(self.conv1(self.norm1(x))))
+        # without gradients in place: large tensors cost more to allocate than to add
+        return self.shortcut(x) + h if torch.is_grad_enabled() else h.add_(self.shortcut(x))
+
+    def _forward_fused(self, x: Tensor) -> Tensor:
+        """The same; biases are added by the passes that read the convolutions' results anyway."""
+        from daefr_arch.kernels.group_norm_silu import add_residual_
+
+        h = F.conv2d(self.norm1(x), self.conv1.weight, padding=1)
+        h = F.conv2d(self.norm2(h, self.conv1.bias), self.conv2.weight, padding=1)
+        assert self.conv2.bias is not None
+        return add_residual_(h, self.conv2.bias, self.shortcut(x))
 
 
 class MultiHeadAttention(nn.Module):
@@ -105,10 +128,11 @@ class Downsample(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(channels, channels, 3, stride=2)
+        self.conv = nn.Conv2d(channels, channels, 3, stride=2, padding=2)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.conv(F.pad(x, (0, 1, 0, 1)))
+        # padded by two on all sides the result has one row and column more: dropping them copies less than padding x
+        return self.conv(x)[:, :, 1:, 1:].clone()
 
 
 class Upsample(nn.Module):

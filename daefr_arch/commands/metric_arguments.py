@@ -30,7 +30,7 @@ def add_metric_arguments(parser: argparse.ArgumentParser) -> None:
 def metric_settings(args: argparse.Namespace) -> 'MetricSettings':
     """What build_metrics is to know of the arguments."""
     from daefr_arch.metrics.build import MetricSettings
-    from daefr_arch.restoration.face_network import resolve_device
+    from daefr_arch.restoration.precision import resolve_device
 
     return MetricSettings(
         device=str(resolve_device(args.device)),

@@ -89,6 +89,9 @@ def _add_model_arguments(group: argparse._ArgumentGroup) -> None:
     group.add_argument('--device', default='auto', help='auto, cpu, cuda, cuda:1, mps')
     group.add_argument('--precision', choices=PRECISIONS, default='auto', help='auto: the fastest of the device')
     group.add_argument('--batch_size', type=int, default=8, help='faces at once; halved when memory runs out')
+    group.add_argument(
+        '--compile', action='store_true', help='torch.compile: takes minutes, less from the second start on; for GPUs'
+    )
     group.add_argument('--offline', action='store_true', help='never download anything')
 
 
@@ -175,6 +178,7 @@ def _build_restorer(args: argparse.Namespace) -> 'DAEFRRestorer':
         device=args.device,
         precision=args.precision,
         batch_size=args.batch_size,
+        compile=args.compile,
         detector=args.detection_model,
         det_weights=args.detection_weights,
         det_score=args.detection_score,

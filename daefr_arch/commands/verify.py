@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     from daefr_arch.metrics.lfw import read_pairs
     from daefr_arch.restoration.atomic_file import write_bytes
     from daefr_arch.restoration.detector import build_detector
-    from daefr_arch.restoration.face_network import resolve_device
+    from daefr_arch.restoration.precision import resolve_device
 
     device = str(resolve_device(args.device))
     pairs = read_pairs(args.pairs)

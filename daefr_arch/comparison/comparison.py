@@ -23,10 +23,11 @@ from daefr_arch.restoration.aligner import resize_face
 from daefr_arch.restoration.atomic_file import make_folder
 from daefr_arch.restoration.background import enlarge_photo
 from daefr_arch.restoration.face_mask import feather_mask
-from daefr_arch.restoration.face_network import FaceNetwork, resolve_device
+from daefr_arch.restoration.face_network import FaceNetwork
 from daefr_arch.restoration.image_file import list_images, read_image, write_image
 from daefr_arch.restoration.paster import RestoredFace, paste_faces
 from daefr_arch.restoration.photo import as_uint8
+from daefr_arch.restoration.precision import resolve_device
 
 _logger = logging.getLogger('daefr_arch')
 

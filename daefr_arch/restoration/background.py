@@ -11,8 +11,8 @@ from basicsr.archs.rrdbnet_arch import RRDBNet
 
 from daefr_arch import checkpoints
 from daefr_arch.errors import InputError, WeightsError
-from daefr_arch.restoration.face_network import precision_context, resolve_device, resolve_precision
 from daefr_arch.restoration.paster import RestoredFace
+from daefr_arch.restoration.precision import precision_context, resolve_device, resolve_precision
 
 logger = logging.getLogger(__name__)
 

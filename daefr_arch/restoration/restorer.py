@@ -51,6 +51,8 @@ class DAEFRRestorer:
         upscale: size of the result over that of the photo.
         device: 'auto', 'cpu', 'cuda', 'cuda:1', ... precision: 'auto', 'fp32', 'tf32', 'bf16' or 'fp16'.
         batch_size: faces that go through the network at once; halved when memory runs out.
+        compile: compile the network with torch.compile; takes minutes, less from the second start on, and only pays on
+            a GPU.
         detector: a name of DETECTORS, or an object with `detect`. det_weights: weight file of the named detector.
         det_score: detections below it are left out. min_face_size: so are faces below it, in pixels of the photo.
         bg_upsampler: None (Lanczos), 'realesrgan', or an object with `enhance`, such as a RealESRGANer.
@@ -77,6 +79,7 @@ class DAEFRRestorer:
         device: str | torch.device = 'auto',
         precision: str = 'auto',
         batch_size: int = 8,
+        compile: bool = False,
         detector: str | FaceDetector = 'auto',
         det_weights: str | Path | None = None,
         det_score: float = SCORE_THRESHOLD,
@@ -106,7 +109,7 @@ class DAEFRRestorer:
         network = (
             model if isinstance(model, nn.Module) else checkpoints.load_network(model_path or model, offline=offline)
         )
-        self.network = FaceNetwork(network, device=device, precision=precision, batch_size=batch_size)
+        self.network = FaceNetwork(network, device=device, precision=precision, batch_size=batch_size, compile=compile)
         self.device = self.network.device
         if isinstance(detector, str):
             detector = build_detector(

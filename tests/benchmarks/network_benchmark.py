@@ -45,7 +45,7 @@ def _forward(face_network: FaceNetwork, faces: torch.Tensor) -> Callable[[], obj
 
     @torch.inference_mode()
     def run() -> None:
-        face_network._run(x, None, face_network.precisions)
+        face_network._forward(x, None)
 
     return run
 

@@ -13,7 +13,7 @@ from skimage.data import astronaut
 
 from daefr_arch import cli
 from daefr_arch.commands import restore
-from daefr_arch.restoration import detector, face_network, image_file, output_layout, restorer
+from daefr_arch.restoration import detector, image_file, output_layout, precision, restorer
 from daefr_arch.restoration.image_file import read_image, write_image
 from daefr_arch.restoration.restorer import DAEFRRestorer
 from tests.restoration.fake_restorer import FakeRestorer
@@ -88,7 +88,7 @@ def test_spellings_of_codeformer_and_gfpgan():
 def test_names_repeated_for_the_help_are_those_of_the_package():
     args = parse('-i', 'x')
     assert restore.DETECTORS == detector.DETECTORS
-    assert restore.PRECISIONS == face_network.PRECISIONS
+    assert restore.PRECISIONS == precision.PRECISIONS
     assert restore.LAYOUTS == output_layout.LAYOUTS
     assert args.max_pixels == image_file.DEFAULT_MAX_PIXELS
     assert (args.detection_score, args.min_face_size) == (detector.SCORE_THRESHOLD, detector.MIN_FACE_SIZE)

@@ -1,0 +1,54 @@
+"""Triton kernels for CUDA, and when they are used. Everywhere else PyTorch computes the same."""
+
+import logging
+import os
+from functools import cache
+
+import torch
+from torch import Tensor
+
+from daefr_arch.downloads import cache_folder
+
+_TYPES = (torch.float16, torch.bfloat16, torch.float32)
+
+_logger = logging.getLogger(__name__)
+
+
+def can_fuse(x: Tensor) -> bool:
+    """Whether the kernels take this feature map: (B, C, H, W) on CUDA, laid out channels_last, without gradients.
+
+    A network that torch.compile traces is left to its own fusion.
+    """
+    return (
+        x.is_cuda
+        and not torch.is_grad_enabled()
+        and not torch.compiler.is_compiling()
+        and not torch.is_autocast_enabled('cuda')
+        and x.dtype in _TYPES
+        and x.is_contiguous(memory_format=torch.channels_last)
+        and kernels_work(x.device.index)
+    )
+
+
+@cache
+def kernels_work(device_index: int) -> bool:
+    """Whether Triton is there, compiles for this GPU and agrees with PyTorch; if not, one warning says why."""
+    keep_compiled_kernels()
+    try:
+        from daefr_arch.kernels.group_norm_silu import largest_error
+
+        with torch.cuda.device(device_index):
+            error = largest_error(torch.device('cuda', device_index))
+    except (ImportError, RuntimeError, OSError, AssertionError, TypeError, ValueError) as reason:
+        _logger.warning('the Triton kernels do not run here, PyTorch computes instead: %s', reason)
+        return False
+    if error > 1e-4:
+        _logger.warning('the Triton kernels are off by %.1e here: PyTorch computes instead', error)
+        return False
+    return True
+
+
+def keep_compiled_kernels() -> None:
+    """Has Triton and torch.compile keep what they compile in the cache folder, unless the user chose another place."""
+    for variable, folder in (('TRITON_CACHE_DIR', 'triton'), ('TORCHINDUCTOR_CACHE_DIR', 'inductor')):
+        os.environ.setdefault(variable, str(cache_folder() / folder))
