@@ -142,7 +142,7 @@ def run(args: argparse.Namespace) -> int:
         restorer = _build_restorer(args)
     except InputError as error:
         raise UsageError(str(error)) from error
-    counts = restore_photos(
+    result = restore_photos(
         restorer,
         sources,
         layout,
@@ -154,6 +154,7 @@ def run(args: argparse.Namespace) -> int:
         max_pixels=args.max_pixels,
         progress=len(sources) > 1,
     )
+    counts = result.counts
     _logger.info(
         '%d restored, %d without a face, %d with faces that failed, %d failed: %s',
         counts['ok'],
@@ -162,6 +163,8 @@ def run(args: argparse.Namespace) -> int:
         counts['error'],
         layout.root,
     )
+    if len(sources) > 1:
+        _logger.info('%s', result.throughput())
     failed = counts['partial'] + counts['error']
     if not failed:
         return cli.OK

@@ -60,14 +60,14 @@ def run_demo(restorer: DAEFRRestorer, root: Path, *, progress: bool = False) -> 
         sources.append(root / 'degraded' / f'{name}.png')
         write_image(sources[-1], np.rint(degraded * 255).astype(np.uint8))
     layout = OutputLayout(root)
-    counts = restore_photos(restorer, sources, layout, report=root / 'report.jsonl', progress=progress)
+    result = restore_photos(restorer, sources, layout, report=root / 'report.jsonl', progress=progress)
     rows = [
         [read_image(source).pixels, read_image(layout.result(source)).pixels, originals[source.stem]]
         for source in sources
         if layout.result(source).exists()
     ]
     write_image(root / CONTACT_SHEET, contact_sheet(rows))
-    return counts
+    return result.counts
 
 
 def contact_sheet(rows: list[list[np.ndarray]]) -> np.ndarray:

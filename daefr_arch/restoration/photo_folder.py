@@ -1,14 +1,16 @@
-"""Many photos: files are decoded and written in threads while the restorer works on the faces of several at once.
+"""Many photos: the next are read and searched, and the last pasted and written, while the network restores faces.
 
-Memory is bounded: at most two groups of photos and a few decoded ones are held, whatever the number of files.
+Memory is bounded: at most three groups of photos and a few decoded ones are held, whatever the number of files.
 """
 
 import logging
+import math
 import time
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,70 +19,54 @@ import numpy as np
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
-from daefr_arch.errors import DAEFRError, InputError
+from daefr_arch.errors import InputError
 from daefr_arch.restoration.image_file import DEFAULT_MAX_PIXELS, Photo, read_image, write_image
 from daefr_arch.restoration.json_lines import JsonLinesWriter
 from daefr_arch.restoration.output_layout import OutputLayout, make_folders
-from daefr_arch.restoration.report import FAILED, NO_FACE, PARTIAL, RESTORED, PhotoReport
+from daefr_arch.restoration.photo_job import PHOTO_ERRORS, PhotoJob
+from daefr_arch.restoration.photo_work import PhotoWork
+from daefr_arch.restoration.report import FAILED, RESTORED, PhotoReport
 
-# status of a PhotoReport -> status of a line of the report
-_STATUSES = {RESTORED: 'ok', NO_FACE: 'no_face', PARTIAL: 'partial', FAILED: 'error'}
 DECODED_AHEAD = 4
-PHOTOS_A_GROUP = 8
+PHOTOS_A_GROUP = 8  # whose faces share the network's batches; as many are searched ahead
 RESULT_PIXELS_A_GROUP = 64_000_000
-
-# what one photo may raise without stopping the others
-_PHOTO_ERRORS = (DAEFRError, OSError, RuntimeError, ValueError, MemoryError, cv2.error)
 
 _logger = logging.getLogger(__name__)
 
 
 class Restorer(Protocol):
-    """What is asked of DAEFRRestorer."""
+    """What is asked of DAEFRRestorer: its steps."""
 
     upscale: float
-    last_reports: list[PhotoReport]
 
-    def enhance_batch(
-        self, images: Sequence[np.ndarray], *, has_aligned: bool, only_center_face: bool, weight: float | None
-    ) -> list[tuple[list[np.ndarray], list[np.ndarray], np.ndarray | None]]:
-        """As DAEFRRestorer.enhance_batch."""
+    def find_faces(self, img: np.ndarray, *, has_aligned: bool, only_center_face: bool) -> PhotoWork:
+        """As DAEFRRestorer.find_faces."""
+
+    def restore_faces(self, works: Sequence[PhotoWork], *, weight: float | None) -> None:
+        """As DAEFRRestorer.restore_faces."""
+
+    def finish(self, work: PhotoWork) -> tuple[list[np.ndarray], list[np.ndarray], np.ndarray | None]:
+        """As DAEFRRestorer.finish."""
 
 
-@dataclass
-class _Job:
-    """One photo on its way: what is known of it, and its results until they are written."""
+@dataclass(frozen=True)
+class FolderResult:
+    """What became of the photos of a folder.
 
-    source: Path
-    photo: Photo | None = None
-    report: PhotoReport = field(default_factory=PhotoReport)
-    seconds: dict[str, float] = field(default_factory=dict)
-    error: str | None = None
-    crops: list[np.ndarray] = field(default_factory=list)
-    faces: list[np.ndarray] = field(default_factory=list)
-    restored: np.ndarray | None = None
-    warnings: tuple[str, ...] = ()
+    counts: photos by status. seconds: of each step over all photos, steps overlap. elapsed: seconds from start to end.
+    """
 
-    def fail(self, error: Exception) -> None:
-        """Marks the photo as failed: nothing of it is written."""
-        self.error = str(error)
-        self.photo = None
-        _logger.error('%s: %s', self.source.name, error)
+    counts: Counter[str]
+    seconds: Counter[str]
+    elapsed: float
 
-    def line(self, outputs: dict[str, list[str]]) -> dict[str, Any]:
-        """The photo's line of the report."""
-        status = 'error' if self.error else _STATUSES[self.report.status]
-        described = self.report.as_dict()
-        seconds = {**self.seconds, **described['seconds']}
-        return {
-            'input': str(self.source),
-            'status': status,
-            'error': self.error,
-            'outputs': outputs,
-            'faces': described['faces'],
-            'seconds': {name: round(value, 4) for name, value in seconds.items()},
-            'warnings': [*self.warnings, *described['warnings']],
-        }
+    def throughput(self) -> str:
+        """Photos a second, and the share of each step of the work, in one line."""
+        total = self.seconds.total()
+        shares = (
+            ', '.join(f'{step} {seconds / total:.0%}' for step, seconds in self.seconds.most_common()) if total else ''
+        )
+        return f'{self.counts.total() / self.elapsed:.2f} photos/s; work of the steps: {shares}'
 
 
 def restore_photos(
@@ -95,11 +81,11 @@ def restore_photos(
     draw_box: bool = False,
     max_pixels: int = DEFAULT_MAX_PIXELS,
     progress: bool = False,
-) -> Counter[str]:
+) -> FolderResult:
     """Restores photos from files to files; one that fails never stops the others.
 
     Args:
-        restorer: a DAEFRRestorer, or an object with its `enhance_batch` and `last_reports`.
+        restorer: a DAEFRRestorer, or an object with its steps.
         sources: image files, checked by `plan_outputs`.
         layout: where the results go.
         report: JSON lines file, one line a photo in the order of `sources`: input, status ('ok', 'no_face': written
@@ -112,110 +98,133 @@ def restore_photos(
         progress: show a progress bar.
 
     Returns:
-        How many photos ended in each of the statuses.
+        How many photos ended in each of the statuses, and what they took.
 
     Raises:
         OutputError: the folders or the report cannot be written.
     """
     make_folders(layout)
-    counts: Counter[str] = Counter()
-    options = {'has_aligned': layout.has_aligned, 'only_center_face': only_center_face, 'weight': weight}
-    readers, writers = ThreadPoolExecutor(2, 'daefr-read'), ThreadPoolExecutor(2, 'daefr-write')
+    start = time.perf_counter()
+    result = FolderResult(Counter(), Counter(), 0.0)
+    most_pixels = RESULT_PIXELS_A_GROUP / restorer.upscale**2
+    readers, finder, paster, writers = (ThreadPoolExecutor(threads) for threads in (2, 1, 1, 2))
     bar = tqdm(total=len(sources), unit='photo', disable=not progress)
+
+    def find(job: PhotoJob) -> PhotoJob:
+        return _find(job, restorer, has_aligned=layout.has_aligned, only_center_face=only_center_face)
+
     try:
         with JsonLinesWriter(report, append=append) as lines, logging_redirect_tqdm():
             writing: list[Future[dict[str, Any]]] = []
-            jobs = _decode_ahead(readers, sources, max_pixels)
-            for group in _groups(jobs, RESULT_PIXELS_A_GROUP / restorer.upscale**2):
-                _restore(restorer, [job for job in group if job.photo is not None], options)
-                _finish(writing, lines, counts, bar)
-                writing = [writers.submit(_write, job, layout, restorer.upscale, draw_box) for job in group]
-            _finish(writing, lines, counts, bar)
+            decoded = _ahead(readers, partial(_decode, max_pixels=max_pixels), map(PhotoJob, sources), DECODED_AHEAD)
+            for group in _groups(_ahead(finder, find, decoded, PHOTOS_A_GROUP, most_pixels), most_pixels):
+                _restore(restorer, [job for job in group if job.work is not None], weight)
+                _report(writing, lines, result, bar)
+                pasted = [paster.submit(_paste, job, restorer) for job in group]
+                writing = [writers.submit(_write, job, layout, restorer.upscale, draw_box) for job in pasted]
+            _report(writing, lines, result, bar)
     finally:
         bar.close()
-        readers.shutdown(cancel_futures=True)
-        writers.shutdown(cancel_futures=True)
-    return counts
+        for executor in (readers, finder, paster, writers):
+            executor.shutdown(cancel_futures=True)
+    return replace(result, elapsed=time.perf_counter() - start)
 
 
-def _decode_ahead(readers: Executor, sources: Iterable[Path], max_pixels: int) -> Iterator[_Job]:
-    """The decoded photos in order, while the next ones are being decoded."""
-    pending: deque[Future[_Job]] = deque()
-    for source in sources:
-        pending.append(readers.submit(_decode, source, max_pixels))
-        if len(pending) > DECODED_AHEAD:
-            yield pending.popleft().result()
-    while pending:
-        yield pending.popleft().result()
+def _ahead(
+    executor: Executor,
+    function: Callable[[PhotoJob], PhotoJob],
+    jobs: Iterable[PhotoJob],
+    most: int,
+    most_pixels: float = math.inf,
+) -> Iterator[PhotoJob]:
+    """The jobs in order, each after `function`, which runs ahead for at most `most` of them and of `most_pixels`."""
+    pending: deque[tuple[int, Future[PhotoJob]]] = deque()
+    pixels = 0
+    for job in jobs:
+        pending.append((job.pixels, executor.submit(function, job)))
+        pixels += pending[-1][0]
+        while len(pending) > most or (pixels > most_pixels and pending):
+            size, future = pending.popleft()
+            pixels -= size
+            yield future.result()
+    for _, future in pending:
+        yield future.result()
 
 
-def _decode(source: Path, max_pixels: int) -> _Job:
-    start = time.perf_counter()
-    job = _Job(source)
-    try:
-        job.photo = read_image(source, max_pixels=max_pixels)
+def _decode(job: PhotoJob, max_pixels: int) -> PhotoJob:
+    with job.step('read'):
+        job.photo = read_image(job.source, max_pixels=max_pixels)
         job.warnings = job.photo.warnings
-    except _PHOTO_ERRORS as error:
-        job.fail(error)
-    job.seconds['read'] = time.perf_counter() - start
     return job
 
 
-def _groups(jobs: Iterable[_Job], max_pixels: float) -> Iterator[list[_Job]]:
+def _find(job: PhotoJob, restorer: Restorer, *, has_aligned: bool, only_center_face: bool) -> PhotoJob:
+    if job.photo is not None:
+        with job.step():
+            job.work = restorer.find_faces(job.photo.pixels, has_aligned=has_aligned, only_center_face=only_center_face)
+            job.report = job.work.report
+    return job
+
+
+def _groups(jobs: Iterable[PhotoJob], max_pixels: float) -> Iterator[list[PhotoJob]]:
     """Consecutive photos of together at most `max_pixels` (a larger one is alone) and PHOTOS_A_GROUP."""
-    group: list[_Job] = []
+    group: list[PhotoJob] = []
     pixels = 0
     for job in jobs:
-        size = 0 if job.photo is None else job.photo.pixels[..., 0].size
-        if group and (pixels + size > max_pixels or len(group) == PHOTOS_A_GROUP):
+        if group and (pixels + job.pixels > max_pixels or len(group) == PHOTOS_A_GROUP):
             yield group
             group, pixels = [], 0
         group.append(job)
-        pixels += size
+        pixels += job.pixels
     if group:
         yield group
 
 
-def _restore(restorer: Restorer, jobs: Sequence[_Job], options: dict[str, Any]) -> None:
-    """Fills in the results of the photos; if they fail together, of each alone."""
+def _restore(restorer: Restorer, jobs: Sequence[PhotoJob], weight: float | None) -> None:
+    """Restores the faces of the photos; if they fail together, of each alone."""
     if not jobs:
         return
     try:
-        results = restorer.enhance_batch([job.photo.pixels for job in jobs if job.photo is not None], **options)
-    except _PHOTO_ERRORS as error:
+        restorer.restore_faces([job.work for job in jobs if job.work is not None], weight=weight)
+    except PHOTO_ERRORS as error:
         if len(jobs) == 1:
             jobs[0].fail(error)
             return
         for job in jobs:
-            _restore(restorer, [job], options)
-        return
-    for job, (job.crops, job.faces, job.restored), report in zip(jobs, results, restorer.last_reports, strict=True):
-        job.report = report
-        if report.status == FAILED:
-            job.fail(InputError('no face could be restored: ' + '; '.join(report.faces[0].warnings)))
+            if job.work is not None:
+                job.work.restored.clear()
+            _restore(restorer, [job], weight)
 
 
-def _write(job: _Job, layout: OutputLayout, upscale: float, draw_box: bool) -> dict[str, Any]:
+def _paste(job: PhotoJob, restorer: Restorer) -> PhotoJob:
+    if job.work is not None:
+        with job.step():
+            if job.report.status == FAILED:
+                raise InputError('no face could be restored: ' + '; '.join(job.report.faces[0].warnings))
+            job.crops, job.faces, job.restored = restorer.finish(job.work)
+            job.work = None
+    return job
+
+
+def _write(pasted: Future[PhotoJob], layout: OutputLayout, upscale: float, draw_box: bool) -> dict[str, Any]:
     """Writes the files of a photo, the whole photo last; returns the line of the report. The pixels are let go."""
-    start = time.perf_counter()
+    job = pasted.result()
     outputs: dict[str, list[str]] = {}
-    try:
+    with job.step('write'):
         if job.photo is not None:
             for kind, path, image in _outputs(job, layout, upscale, draw_box):
                 write_image(path, image)
                 outputs.setdefault(kind, []).append(str(path))
-    except _PHOTO_ERRORS as error:
+    if job.error:
         for written in (name for names in outputs.values() for name in names):
             Path(written).unlink(missing_ok=True)
         outputs = {}
-        job.fail(error)
-    job.seconds['write'] = time.perf_counter() - start
     job.crops, job.faces, job.restored = [], [], None
     return job.line(outputs)
 
 
 def _outputs(
-    job: _Job, layout: OutputLayout, upscale: float, draw_box: bool
+    job: PhotoJob, layout: OutputLayout, upscale: float, draw_box: bool
 ) -> Iterator[tuple[str, Path, np.ndarray | Photo]]:
     """What to write: kind, path, image."""
     restored = [index for index, face in enumerate(job.report.faces) if face.status == RESTORED]
@@ -243,10 +252,11 @@ def _with_boxes(photo: Photo, report: PhotoReport, upscale: float) -> Photo:
     return replace(photo, pixels=pixels, grey=False, icc_profile=None if photo.grey else photo.icc_profile)
 
 
-def _finish(writing: Sequence[Future[dict[str, Any]]], lines: JsonLinesWriter, counts: Counter[str], bar: tqdm) -> None:
+def _report(writing: Sequence[Future[dict[str, Any]]], lines: JsonLinesWriter, result: FolderResult, bar: tqdm) -> None:
     """Waits for the photos that are being written, and reports them."""
     for future in writing:
         line = future.result()
-        counts[line['status']] += 1
+        result.counts[line['status']] += 1
+        result.seconds.update(line['seconds'])
         lines.write(line)
         bar.update()

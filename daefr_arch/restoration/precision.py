@@ -53,8 +53,8 @@ def stage_precisions(precision: str, device: torch.device) -> StagePrecisions:
     """The stages' precisions: all the same, or for 'auto' reduced where hardly a code changes by it.
 
     Measured on degraded faces with the default model, share of the codes equal to float32's: encoders alone in fp16
-    100 % but for one face with 98.8 %, in bf16 96.5 to 99.2 %; fusion and transformer alone in fp16 98.8 to 100 %, in bf16 96.1 to 98.4 %. The
-    decoder alone differs from float32's by 68 dB PSNR and more in fp16, by 49 dB and more in bf16.
+    100 % but for one face with 98.8 %, in bf16 96.5 to 99.2 %; fusion and transformer alone in fp16 98.8 to 100 %, in
+    bf16 96.1 to 98.4 %. The decoder alone differs from float32's by 68 dB PSNR and more in fp16, by 45 dB in bf16.
     """
     fastest = resolve_precision(precision, device)
     if precision == 'auto' and fastest == 'fp16':

@@ -3,7 +3,6 @@
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
@@ -21,6 +20,7 @@ from daefr_arch.restoration.face_mask import FaceParser, feather_mask
 from daefr_arch.restoration.face_network import FaceNetwork
 from daefr_arch.restoration.paster import RestoredFace, paste_faces
 from daefr_arch.restoration.photo import as_uint8, without_colour
+from daefr_arch.restoration.photo_work import PhotoWork
 from daefr_arch.restoration.report import FAILED, FaceReport, PhotoReport
 
 logger = logging.getLogger(__name__)
@@ -29,17 +29,6 @@ logger = logging.getLogger(__name__)
 TURNED_AWAY = 0.045
 MASKS = ('feather', 'parse')
 Enhanced = tuple[list[np.ndarray], list[np.ndarray], np.ndarray | None]
-
-
-@dataclass
-class _Work:
-    """A photo on its way: crops, alignments and results of its faces run parallel to the report's faces."""
-
-    img: np.ndarray
-    report: PhotoReport = field(default_factory=PhotoReport)
-    crops: list[np.ndarray] = field(default_factory=list)
-    matrices: list[np.ndarray] = field(default_factory=list)
-    restored: list[np.ndarray | None] = field(default_factory=list)
 
 
 class DAEFRRestorer:
@@ -184,16 +173,22 @@ class DAEFRRestorer:
         weight: float | None = None,
     ) -> list[Enhanced]:
         """`enhance` for several photos, whose faces share the network's batches; `last_reports` is parallel to them."""
-        s_lq = self._control_strength(weight)
-        works = [_Work(_checked(img)) for img in images]
-        for work in works:
-            if has_aligned:
-                self._take_aligned(work)
-            else:
-                self._find_faces(work, only_center_face)
-        self._restore_faces(works, s_lq)
+        works = [self.find_faces(img, has_aligned=has_aligned, only_center_face=only_center_face) for img in images]
+        self.restore_faces(works, weight=weight)
         self.last_reports = [work.report for work in works]
-        return [self._finish(work, paste_back and not has_aligned) for work in works]
+        return [self.finish(work, paste_back=paste_back) for work in works]
+
+    def find_faces(self, img: np.ndarray, *, has_aligned: bool = False, only_center_face: bool = False) -> PhotoWork:
+        """The first step of `enhance_batch`, of one photo: checks it, detects its faces and aligns them.
+
+        The three steps may run in different threads, each in one at a time: `photo_folder` overlaps them.
+        """
+        work = PhotoWork(_checked(img))
+        if has_aligned:
+            work.crops, work.report.faces = [resize_face(as_uint8(work.img), self.face_size)], [FaceReport()]
+        else:
+            self._detect(work, only_center_face)
+        return work
 
     def _control_strength(self, weight: float | None) -> float | None:
         """`weight` as s_lq, or None with one warning where the network has no control module."""
@@ -208,11 +203,7 @@ class DAEFRRestorer:
             self._warned_of_weight = True
         return None
 
-    def _take_aligned(self, work: _Work) -> None:
-        """The image itself as the only face."""
-        work.crops, work.report.faces = [resize_face(as_uint8(work.img), self.face_size)], [FaceReport()]
-
-    def _find_faces(self, work: _Work, only_center_face: bool) -> None:
+    def _detect(self, work: PhotoWork, only_center_face: bool) -> None:
         """Detects and aligns."""
         start = time.perf_counter()
         height, width = work.img.shape[:2]
@@ -232,8 +223,9 @@ class DAEFRRestorer:
             work.report.faces.append(report)
         work.report.seconds['detect'] = time.perf_counter() - start
 
-    def _restore_faces(self, works: Sequence[_Work], s_lq: float | None) -> None:
-        """Sends the faces of all photos through the network together."""
+    def restore_faces(self, works: Sequence[PhotoWork], *, weight: float | None = None) -> None:
+        """The second step: sends the faces of all photos through the network together. weight: as in `enhance`."""
+        s_lq = self._control_strength(weight)
         start = time.perf_counter()
         crops = [crop for work in works for crop in work.crops]
         results = iter(self.network.restore(crops, s_lq=s_lq))
@@ -262,10 +254,14 @@ class DAEFRRestorer:
             restored = without_colour(restored)
         return restored if self.blend == 1 else colour.blend_faces(restored, crop, self.blend)
 
-    def _finish(self, work: _Work, paste_back: bool) -> Enhanced:
-        """Enlarges the photo, pastes its faces, and returns what `enhance` does."""
+    def finish(self, work: PhotoWork, *, paste_back: bool = True) -> Enhanced:
+        """The last step: enlarges the photo, pastes its faces, and returns what `enhance` does.
+
+        An aligned face has no photo to paste it into.
+        """
         img = None
-        if paste_back:
+        is_aligned_face = bool(work.crops) and not work.matrices
+        if paste_back and not is_aligned_face:
             start = time.perf_counter()
             img = enlarge_photo(work.img, self.upscale, self.bg_upsampler)
             enlarged = time.perf_counter()
@@ -275,7 +271,7 @@ class DAEFRRestorer:
         crops = [crop for crop, face in zip(work.crops, work.restored, strict=True) if face is not None]
         return crops, [face for face in work.restored if face is not None], img
 
-    def _pasted(self, work: _Work) -> list[RestoredFace]:
+    def _pasted(self, work: PhotoWork) -> list[RestoredFace]:
         """The photo's restored faces with their masks."""
         pasted = [
             RestoredFace(face, self.parser.mask(face) if self.parser else feather_mask(self.face_size), matrix)

@@ -2,8 +2,10 @@
 
 import json
 import os
+import re
 import resource
 import tempfile
+import threading
 from collections import Counter
 from pathlib import Path
 
@@ -39,7 +41,7 @@ def lines(root):
 
 
 def run(sources, layout, **options):
-    return restore_photos(FakeRestorer(), sources, layout, report=layout.root / 'report.jsonl', **options)
+    return restore_photos(FakeRestorer(), sources, layout, report=layout.root / 'report.jsonl', **options).counts
 
 
 def test_codeformer_layout(tmp_path, face):
@@ -150,8 +152,43 @@ def test_photos_share_batches_within_bounded_memory(tmp_path, face, monkeypatch)
     for pixels, batches in ((10**9, [8, 2]), (3 * face[..., 0].size * 4, [3, 3, 3, 1]), (1, [1] * 10)):
         monkeypatch.setattr('daefr_arch.restoration.photo_folder.RESULT_PIXELS_A_GROUP', pixels)
         restorer = FakeRestorer()
-        counts = restore_photos(restorer, sources, layout, report=layout.root / 'report.jsonl')
-        assert (restorer.batches, counts) == (batches, Counter(ok=10))
+        result = restore_photos(restorer, sources, layout, report=layout.root / 'report.jsonl')
+        assert (restorer.batches, result.counts) == (batches, Counter(ok=10))
+
+
+def test_steps_overlap_and_their_shares_are_reported(tmp_path, face, monkeypatch):
+    """Each event is set by another thread while the network step of one group waits for it."""
+    sources = [tmp_path / f'{index}.png' for index in range(4)]
+    for source in sources:
+        write_image(source, face)
+    monkeypatch.setattr('daefr_arch.restoration.photo_folder.PHOTOS_A_GROUP', 2)
+    next_found, last_finished = threading.Event(), threading.Event()
+
+    class Watched(FakeRestorer):
+        found = 0
+
+        def find_faces(self, img, **options):
+            self.found += 1
+            if self.found > 2:
+                next_found.set()
+            return super().find_faces(img, **options)
+
+        def restore_faces(self, works, **options):
+            assert (last_finished if self.batches else next_found).wait(30)
+            super().restore_faces(works, **options)
+
+        def finish(self, work):
+            last_finished.set()
+            return super().finish(work)
+
+    layout = OutputLayout(tmp_path / 'out')
+    result = restore_photos(Watched(), sources, layout, report=layout.root / 'report.jsonl')
+    assert result.counts == Counter(ok=4)
+    assert result.seconds['detect'] == 2
+    assert 0 < result.elapsed < 60
+    shares = re.fullmatch(r'\d+\.\d\d photos/s; work of the steps: (.+)', result.throughput())[1]
+    assert {share.split()[0] for share in shares.split(', ')} == {'read', 'detect', 'write'}
+    assert shares.startswith('detect 9')
 
 
 def test_alpha_depth_grey_and_boxes_reach_the_whole_photo(tmp_path, face):
