@@ -66,18 +66,36 @@ def _default_model_rows() -> list[Row]:
 
 
 def _gpu_rows(network: DAEFR) -> list[Row]:
+    """Seconds and peak memory a batch; `auto` on CUDA graphs and Triton kernels, and by torch.compile."""
     rows = []
-    for batch, target in ((1, 8), (32, 5)):
-        name = f'network, GPU, auto, batch {batch}'
+    for batch, target in ((1, 8), (8, None), (32, 5)):
+        name = f'network, GPU, batch {batch}'
         if not torch.cuda.is_available():
             rows.append(Row(name, at_least=target, note='needs a GPU'))
             continue
         faces = torch.rand(batch, 3, 512, 512, device='cuda') * 2 - 1
-        ours, reference = FaceNetwork(network, device='cuda'), ReferenceNetwork(network)
-        functions = [_forward(ours, faces), lambda reference=reference, faces=faces: reference(faces)]
-        seconds, baseline = alternate([_synchronised(function) for function in functions], 10)
-        rows.append(Row(name, seconds, baseline, at_least=target))
+        ours = {
+            'auto': FaceNetwork(network, device='cuda'),
+            'auto, compile': FaceNetwork(network, device='cuda', compile=True),
+        }
+        reference = ReferenceNetwork(network)
+        functions = [lambda: reference(faces), *(_forward(face_network, faces) for face_network in ours.values())]  # noqa: B023  called before the next round
+        peaks = [_peak_gib(function) for function in functions]
+        baseline, *seconds = alternate([_synchronised(function) for function in functions], 10)
+        for precision, times, peak in zip(ours, seconds, peaks[1:], strict=True):
+            rows.append(Row(f'{name}, {precision}', times, baseline, at_least=target))
+            share = 0.25 if batch == 32 else None
+            memory = Row(f'{name}, {precision}, peak', [peak], peaks[:1], at_most=share, relative=True, unit='GiB')
+            rows.append(memory)
     return rows
+
+
+def _peak_gib(function: Callable[[], object]) -> float:
+    """Of the second call and of what is held anyway: the first chooses algorithms, the second makes graphs."""
+    function()
+    torch.cuda.reset_peak_memory_stats()
+    function()
+    return torch.cuda.max_memory_allocated() / 2**30
 
 
 def _synchronised(function: Callable[[], object]) -> Callable[[], None]:

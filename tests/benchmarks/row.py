@@ -5,12 +5,12 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-HEADER = '| what | median s | min to max s | baseline s | ratio | target | met |\n|---|---|---|---|---|---|---|'
+HEADER = '| what | median | min to max | baseline | ratio | target | met |\n|---|---|---|---|---|---|---|'
 
 
 @dataclass(frozen=True)
 class Row:
-    """seconds and baseline: one value a repetition, measured alternately. target: text of the aim.
+    """seconds and baseline: one value a repetition, measured alternately, in `unit` where it is not seconds.
 
     at_least: the ratio of the baseline's seconds to these that is aimed at; at_most: the seconds, or with `relative`
     the share of the baseline's seconds. note: instead of numbers, why there are none.
@@ -23,6 +23,7 @@ class Row:
     at_most: float | None = None
     relative: bool = False
     note: str = ''
+    unit: str = 's'
 
     @property
     def ratio(self) -> float | None:
@@ -45,13 +46,13 @@ class Row:
         if self.at_least is not None:
             target = f'>= {self.at_least:g}x'
         elif self.at_most is not None:
-            target = f'<= {self.at_most:g}' + ('x the baseline' if self.relative else ' s')
+            target = f'<= {self.at_most:g}' + ('x the baseline' if self.relative else f' {self.unit}')
         if not self.seconds:
             return f'| {self.name} | {self.note} | | | | {target} | |'
         met = {True: 'yes', False: 'no', None: ''}[self.met]
-        baseline = f'{statistics.median(self.baseline):.4g}' if self.baseline else ''
+        baseline = f'{statistics.median(self.baseline):.4g} {self.unit}' if self.baseline else ''
         ratio = f'{self.ratio:.2f}' if self.ratio else ''
-        median = f'{statistics.median(self.seconds):.4g}'
+        median = f'{statistics.median(self.seconds):.4g} {self.unit}'
         spread = f'{min(self.seconds):.4g} to {max(self.seconds):.4g}'
         return f'| {self.name} | {median} | {spread} | {baseline} | {ratio} | {target} | {met} |'
 
