@@ -6,7 +6,8 @@ Nothing here runs code of a file: everything is read with `weights_only=True`.
 import json
 import os
 import pickle
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -138,19 +139,22 @@ def load_part(path: str | Path, part: str, resolution: int | None = None) -> Che
 
     Args:
         path: the file.
-        part: a name that convert_official gives for official files, such as 'codebook', 'hq_codebook' or 'daefr'. A
-            file in our layout holds one network and is taken as it is.
+        part: a name that convert_official gives for official files, such as 'hq_codebook' or 'daefr'. An official file
+            of stage 1 does not say whose path it holds: it is taken for either. A file in our layout holds one network
+            and is taken as it is.
         resolution: as in infer_options.
 
-    Raises WeightsError if an official file holds no such part.
+    Raises WeightsError if an official file holds no such part, or keys that are not its kind's.
     """
     checkpoint = read_checkpoint(path)
     if not is_official(checkpoint.state_dict):
         return checkpoint
-    parts = convert_official(checkpoint.state_dict, resolution)
-    if part not in parts:
+    with _naming(path):
+        parts = convert_official(checkpoint.state_dict, resolution)
+    name = part if part in parts else part.removeprefix('hq_').removeprefix('lq_')
+    if name not in parts:
         raise WeightsError(f'{path}: expected an official file with the part {part!r}, this one holds {list(parts)}')
-    return Checkpoint(parts[part], None)
+    return Checkpoint(parts[name], None)
 
 
 def load_network(source: str | Path = DEFAULT_MODEL, *, offline: bool = False, part: str = 'daefr') -> nn.Module:
@@ -161,11 +165,21 @@ def load_network(source: str | Path = DEFAULT_MODEL, *, offline: bool = False, p
     """
     path = fetch(str(source), offline=offline) if str(source) in manifest() else Path(source)
     checkpoint = load_part(path, part)
-    options = checkpoint.options or infer_options(checkpoint.state_dict)
-    check_state_dict(checkpoint.state_dict, options)
+    with _naming(path):
+        options = checkpoint.options or infer_options(checkpoint.state_dict)
+        check_state_dict(checkpoint.state_dict, options)
     network = create_network(options)
     network.load_state_dict(checkpoint.state_dict)
     return network.eval()
+
+
+@contextmanager
+def _naming(path: str | Path) -> Iterator[None]:
+    """Puts the file before the message of a WeightsError about its keys."""
+    try:
+        yield
+    except WeightsError as error:
+        raise WeightsError(f'{path}: {error}') from error
 
 
 def save_network(

@@ -215,7 +215,18 @@ def check_state_dict(
             expected = create_network(options).state_dict()
     except ValueError as error:
         raise WeightsError(f'the shapes in the state dict fit no {options["type"]}: {error}') from error
-    problems = []
+    differences = key_differences(state_dict, expected, modules)
+    if differences:
+        raise WeightsError(f'the state dict does not fit {options["type"]}: {differences}')
+
+
+def key_differences(
+    state_dict: Mapping[str, Tensor], expected: Mapping[str, Tensor], modules: Mapping[str, str] | None = None
+) -> str | None:
+    """The missing, unexpected and misshapen keys of a state dict, in words; None where it is as expected.
+
+    modules: our module -> official module, to name the keys as an official file does.
+    """
     missing = [_official_name(key, modules) for key in expected if key not in state_dict]
     unexpected = [_official_name(key, modules) for key in state_dict if key not in expected]
     misshapen = [
@@ -223,11 +234,8 @@ def check_state_dict(
         for key, value in state_dict.items()
         if key in expected and expected[key].shape != value.shape
     ]
-    for title, keys in (('missing', missing), ('unexpected', unexpected), ('misshapen', misshapen)):
-        if keys:
-            problems.append(f'{title}: {_some(keys)}')
-    if problems:
-        raise WeightsError(f'the state dict does not fit {options["type"]}: ' + '; '.join(problems))
+    problems = (('missing', missing), ('unexpected', unexpected), ('misshapen', misshapen))
+    return '; '.join(f'{title}: {_some(keys)}' for title, keys in problems if keys) or None
 
 
 def _official_name(key: str, modules: Mapping[str, str] | None) -> str:

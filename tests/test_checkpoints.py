@@ -7,6 +7,7 @@ from basicsr.archs import build_network
 from daefr_arch import checkpoints
 from daefr_arch.cli import FAILED, OK, main
 from daefr_arch.errors import WeightsError
+from daefr_arch.models.stage_checkpoint import load_stage_network
 from daefr_arch.official_layout import infer_options
 from tests.golden_parameters import TINY, TINY_DAEFR, image, official_state_dict
 
@@ -157,3 +158,49 @@ def test_convert_command(tmp_path, caplog):
     arguments = ['convert', str(tmp_path / 'official.ckpt'), str(output), '--part', 'codebook']
     assert main(arguments) == FAILED
     assert 'codebook' in caplog.text
+
+
+@pytest.mark.parametrize(
+    ('name', 'part', 'held'),
+    [
+        ('codebook_tiny', 'hq_codebook', 'codebook'),
+        ('codebook_tiny', 'lq_codebook', 'codebook'),
+        ('codebook_tiny', 'codebook', 'codebook'),
+        ('association_tiny', 'lq_codebook', 'lq_codebook'),
+        ('daefr_tiny', 'hq_codebook', 'hq_codebook'),
+        ('discriminator', 'lq_discriminator', 'discriminator'),
+    ],
+)
+def test_a_part_is_selected_alike_for_loading_and_for_training(name, part, held, tmp_path):
+    path = tmp_path / 'official.ckpt'
+    torch.save({'state_dict': official_state_dict(name)}, path)
+    expected = checkpoints.convert_official(official_state_dict(name))[held]
+    started = build_network(infer_options(expected) if 'codebook' in held else {'type': 'DAEFRPatchDiscriminator'})
+    load_stage_network(started, path, part)
+    for state_dict in (checkpoints.load_part(path, part).state_dict, started.state_dict()):
+        assert state_dict.keys() == expected.keys()
+        counters = {key for key in expected if key.endswith('num_batches_tracked')}  # drawn as floats, whole numbers
+        assert all(torch.equal(state_dict[key], expected[key]) for key in expected.keys() - counters)
+
+
+@pytest.mark.parametrize(('name', 'part'), [('association_tiny', 'codebook'), ('daefr_tiny', 'lq_codebook')])
+def test_a_part_that_the_file_lacks(name, part, tmp_path):
+    path = tmp_path / 'official.ckpt'
+    torch.save({'state_dict': official_state_dict(name)}, path)
+    with pytest.raises(WeightsError, match=rf"official\.ckpt: expected .* '{part}', this one holds .*hq_codebook"):
+        checkpoints.load_network(path, part=part)
+
+
+def test_training_names_the_file_and_every_kind_of_difference(tmp_path):
+    options = {'type': 'DAEFRCodebook', **TINY}
+    state_dict = build_network(options).state_dict()
+    state_dict['surprise'] = state_dict.pop('encoder.conv_in.bias')
+    state_dict['quant_conv.bias'] = torch.zeros(3)
+    torch.save({'params': state_dict}, tmp_path / 'net_g.pth')
+    with pytest.raises(WeightsError) as error:
+        load_stage_network(build_network(options), tmp_path / 'net_g.pth', 'hq_codebook')
+    message = str(error.value)
+    assert 'net_g.pth is not a checkpoint of DAEFRCodebook' in message
+    assert 'missing: encoder.conv_in.bias' in message
+    assert 'unexpected: surprise' in message
+    assert 'misshapen: quant_conv.bias (expected (256,), got (3,))' in message

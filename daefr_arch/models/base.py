@@ -3,7 +3,7 @@
 A stage is a subclass, registered in MODEL_REGISTRY, that writes four methods:
 
     def init_networks(self) -> None:
-        net = self.build('g')                        # network_g of the options, weights of path.pretrain_network_g
+        net = self.build('g', 'daefr')               # network_g of the options, weights of path.pretrain_network_g
         ...                                          # load_stage_network(...), freeze parts
         self.net_g = self.prepare('g', net)          # device, memory format, compile, DistributedDataParallel, EMA
 
@@ -127,10 +127,10 @@ class DAEFRBaseModel(BaseModel):
         """Whether a training state will be loaded, with the weights of all `nets`."""
         return bool(self.opt['path'].get('resume_state'))
 
-    def build(self, label: str, part: str | None = None) -> nn.Module:
+    def build(self, label: str, part: str) -> nn.Module:
         """network_<label> of the options, with the weights that path.pretrain_network_<label> names, if any.
 
-        `part`: as in load_stage_network.
+        `part`: as in checkpoints.load_part.
         """
         net = build_network(self.opt[f'network_{label}'])
         path = self.opt['path'].get(f'pretrain_network_{label}')
