@@ -8,6 +8,7 @@ import numpy as np
 
 from daefr_arch.data.degradation import DegradationParams, degrade
 from daefr_arch.restoration.atomic_file import make_folder
+from daefr_arch.restoration.contact_sheet import contact_sheet
 from daefr_arch.restoration.image_file import read_image, write_image
 from daefr_arch.restoration.output_layout import OutputLayout
 from daefr_arch.restoration.photo_folder import restore_photos
@@ -25,8 +26,6 @@ DEGRADATION = DegradationParams(
 )
 CONTACT_SHEET = 'before_after.png'
 COLUMNS = ('degraded', 'restored', 'original')
-TILE = 512
-TITLE = 40
 
 
 def sample_photos() -> dict[str, np.ndarray]:
@@ -66,21 +65,5 @@ def run_demo(restorer: DAEFRRestorer, root: Path, *, progress: bool = False) -> 
         for source in sources
         if layout.result(source).exists()
     ]
-    write_image(root / CONTACT_SHEET, contact_sheet(rows))
+    write_image(root / CONTACT_SHEET, contact_sheet(rows, COLUMNS))
     return result.counts
-
-
-def contact_sheet(rows: list[list[np.ndarray]]) -> np.ndarray:
-    """Photos (H, W, 3) BGR uint8 in rows of COLUMNS, each fitted into a square tile, under a title; BGR uint8."""
-    sheet = np.full((TITLE + TILE * len(rows), TILE * len(COLUMNS), 3), 255, np.uint8)
-    for column, title in enumerate(COLUMNS):
-        place = (column * TILE + 12, TITLE - 12)
-        cv2.putText(sheet, title, place, cv2.FONT_HERSHEY_SIMPLEX, 0.9, (0, 0, 0), 2, cv2.LINE_AA)
-    for row, photos in enumerate(rows):
-        for column, photo in enumerate(photos):
-            scale = TILE / max(photo.shape)
-            size = (round(photo.shape[1] * scale), round(photo.shape[0] * scale))
-            tile = cv2.resize(photo, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
-            y, x = TITLE + row * TILE, column * TILE
-            sheet[y : y + size[1], x : x + size[0]] = tile
-    return sheet

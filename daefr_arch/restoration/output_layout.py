@@ -1,6 +1,6 @@
 """Names of the files that are written for a photo, in CodeFormer's or GFPGAN's folders; what forbids writing them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -99,20 +99,38 @@ def plan_outputs(sources: Sequence[Path], layout: OutputLayout, *, existing: str
     Raises:
         UsageError: two sources would write one name, a result would replace an input, or results exist.
     """
-    by_stem: dict[str, Path] = {}
-    inputs = {source.resolve() for source in sources}
-    for source in sources:
-        other = by_stem.setdefault(source.stem, source)
-        if other is not source:
-            names = f'{layout.restored_face(source, 0).name} and {layout.result(source).name}'
-            raise UsageError(f'{other} and {source} would write the same names ({names}): rename one or run them apart')
-        if layout.result(source).resolve() in inputs:
-            raise UsageError(f'{layout.result(source)} would replace an input: choose another --output')
+    check_names({source: (layout.restored_face(source, 0), layout.result(source)) for source in sources})
     done = {source for source in sources if layout.result(source).exists()}
-    if existing == 'refuse' and done:
-        example = layout.result(min(done))
-        raise UsageError(f'{len(done)} results exist, such as {example}: use --overwrite, --skip_existing or --output')
+    if existing == 'refuse':
+        refuse_existing([layout.result(source) for source in sources], '--overwrite, --skip_existing or --output')
     return [source for source in sources if existing != 'skip' or source not in done]
+
+
+def check_names(results: Mapping[Path, Sequence[Path]]) -> None:
+    """Checks the results of every source, before any is written.
+
+    Raises:
+        UsageError: two sources would write one file, or a result would replace a source.
+    """
+    source_of: dict[Path, Path] = {}
+    inputs = {source.resolve() for source in results}
+    for source, files in results.items():
+        for file in files:
+            other = source_of.setdefault(file, source)
+            if other is not source:
+                names = ', '.join(dict.fromkeys(result.name for result in files))
+                raise UsageError(
+                    f'{other} and {source} would write the same names ({names}): rename one or run them apart'
+                )
+            if file.resolve() in inputs:
+                raise UsageError(f'{file} would replace an input: choose another --output')
+
+
+def refuse_existing(results: Iterable[Path], remedies: str) -> None:
+    """Raises UsageError where results exist. remedies: the arguments that the message advises."""
+    existing = sorted(result for result in results if result.exists())
+    if existing:
+        raise UsageError(f'{len(existing)} results exist, such as {existing[0]}: use {remedies}')
 
 
 def make_folders(layout: OutputLayout) -> None:

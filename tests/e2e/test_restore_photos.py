@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from daefr_arch import cli
-from daefr_arch.restoration.demo import DEGRADATION, contact_sheet, sample_photos
+from daefr_arch.restoration.contact_sheet import contact_sheet
+from daefr_arch.restoration.demo import COLUMNS, DEGRADATION, sample_photos
 from daefr_arch.restoration.image_file import read_image, write_image
 from daefr_arch.restoration.output_layout import OutputLayout
 from daefr_arch.restoration.photo_folder import restore_photos
@@ -111,5 +112,5 @@ def test_demo_brings_the_faces_nearer_to_the_originals(tmp_path):
         assert sharpness[0] < 0.6 * sharpness[2]
         assert sharpness[1] > 1.4 * sharpness[0]
     sheet = read_image(tmp_path / 'before_after.png').pixels
-    assert sheet.shape == contact_sheet([[original] * 3 for original in originals.values()]).shape
+    assert sheet.shape == contact_sheet([[original] * 3 for original in originals.values()], COLUMNS).shape
     assert DEGRADATION.noise_seed == 0
