@@ -23,6 +23,8 @@ COMMANDS = {
     'make-lmdb': ('make_lmdb', 'build and verify a BasicSR LMDB from a folder of images'),
     'degrade': ('degrade', 'write a paired test set from a folder of high-quality faces'),
     'evaluate': ('evaluate', 'measure a folder of results'),
+    'reconstruct': ('reconstruct', 'run faces through the HQ, LQ and hybrid path of the codebooks (Fig. 6)'),
+    'similarity': ('similarity', 'show how far the HQ and the LQ encoder are associated (Sec. 3.2)'),
     'compare': ('compare', 'run the same faces through several methods; table and web page'),
     'verify': ('verify', 'face verification accuracy on an LFW-style folder'),
     'convert': ('convert', 'convert a checkpoint to safetensors'),

@@ -14,6 +14,23 @@ INTERVAL_NOTE = "mean ± half width of its 95% confidence interval (Student's t 
 
 
 @dataclass(frozen=True)
+class Mean:
+    """A mean over images and half the width of its 95% interval, None where mean_and_half_width gives none."""
+
+    mean: float
+    half_width_95: float | None
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> 'Mean':
+        """The mean of one value an image."""
+        return cls(*mean_and_half_width(values))
+
+    def __str__(self) -> str:
+        interval = '' if self.half_width_95 is None else f' ± {format_number(self.half_width_95)}'
+        return format_number(self.mean) + interval
+
+
+@dataclass(frozen=True)
 class MetricSummary:
     """One metric over all images.
 
@@ -89,8 +106,13 @@ class Report:
         return buffer.getvalue()
 
     def to_json(self) -> str:
-        """Everything; infinite numbers are written as the strings "inf" and "-inf", which JSON has no numbers for."""
-        return json.dumps(_finite(asdict(self)), indent=2, ensure_ascii=False, allow_nan=False)
+        """Everything, as json_text writes it."""
+        return json_text(asdict(self))
+
+
+def json_text(content: object) -> str:
+    """JSON; infinite numbers are written as the strings "inf" and "-inf", which JSON has no numbers for."""
+    return json.dumps(_finite(content), indent=2, ensure_ascii=False, allow_nan=False)
 
 
 def mean_and_half_width(values: Sequence[float]) -> tuple[float, float | None]:

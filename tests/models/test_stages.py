@@ -7,6 +7,8 @@ import torch
 from basicsr.models import build_model
 from torch.nn import functional as F
 
+from daefr_arch.ablation.codebook_files import load_encoder_pair
+from daefr_arch.ablation.similarity import SimilarityRecord
 from daefr_arch.errors import InputError, WeightsError
 from daefr_arch.models.frozen import parameter_hash
 from tests.models.stages import STAGES, batches, tiny_options, train, validation_batch, write_faces
@@ -93,6 +95,27 @@ def test_fig_7a_trains_the_lq_path_only(runs, work):
     assert parameter_hash([model.nets['hq']]) == before['hq']
     assert parameter_hash([model.nets['lq']]) != before['lq']
     assert 'd_hq' not in model.nets
+
+
+def test_stage2_makes_the_patches_find_their_own_place(runs, work):
+    models = {stage: work / f'experiments/tiny_{stage}/models' for stage in STAGES}
+    pairs = {
+        'before': (models['stage1_hq'] / 'net_g_latest.pth', models['stage1_lq'] / 'net_g_latest.pth'),
+        'after': (
+            models['stage2_association'] / 'net_hq_latest.pth',
+            models['stage2_association'] / 'net_lq_latest.pth',
+        ),
+    }
+    batch = validation_batch(tiny_options('stage2_association', work))
+    agreements = {}
+    for name, files in pairs.items():
+        record = SimilarityRecord()
+        record.add(*load_encoder_pair(*files)(batch['gt'], batch['lq']))
+        agreements[name] = record.summary().agreement
+    before, after = agreements['before'], agreements['after']
+    assert (after.hq_to_lq > before.hq_to_lq + 0.1).all()
+    assert (after.lq_to_hq > before.lq_to_hq + 0.1).all()
+    assert (after.diagonal - after.off_diagonal > before.diagonal - before.off_diagonal).all()
 
 
 def test_temperature_is_trained_and_saved_where_asked(runs, work):

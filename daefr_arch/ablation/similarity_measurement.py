@@ -1,0 +1,124 @@
+"""The association of pairs of encoders, measured on files of clean and degraded faces."""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from daefr_arch.ablation.codebook_files import EncoderPair
+from daefr_arch.ablation.similarity import PairSimilarity, SimilarityRecord
+from daefr_arch.errors import InputError
+from daefr_arch.metrics.images import to_tensor
+from daefr_arch.metrics.report import INTERVAL_NOTE, Mean, align, json_text
+from daefr_arch.restoration.aligner import resize_face
+from daefr_arch.restoration.image_file import read_image
+from daefr_arch.restoration.photo import as_uint8
+
+PROTOCOL = {
+    'hq_to_lq': "share of the HQ encoder's patches whose most similar patch of the LQ encoder is at their own place",
+    'lq_to_hq': "share of the LQ encoder's patches whose most similar patch of the HQ encoder is at their own place",
+    'diagonal': 'mean cosine of the patches at one place',
+    'off_diagonal': 'mean cosine of the patches at different places',
+}
+_LABELS = {'hq_to_lq': 'HQ→LQ', 'lq_to_hq': 'LQ→HQ', 'diagonal': 'diagonal', 'off_diagonal': 'off the diagonal'}
+
+_logger = logging.getLogger('daefr_arch')
+
+
+def measure_pairs(
+    pairs: Mapping[str, EncoderPair],
+    files: Sequence[tuple[Path, Path]],
+    *,
+    device: torch.device,
+    batch_size: int = 8,
+    progress: bool = False,
+) -> tuple[dict[str, PairSimilarity], dict[str, str]]:
+    """Returns name -> similarity of each pair over all images, and file -> why it was left out.
+
+    Args:
+        pairs: name -> encoders.
+        files: degraded and clean aligned face, of any size; they are resized to each pair's resolution.
+        device: where the encoders run, in float32.
+        batch_size: faces at once.
+        progress: whether to show a progress bar.
+
+    Raises InputError where no pair of images can be read.
+    """
+    records = {name: SimilarityRecord() for name in pairs}
+    for pair in pairs.values():
+        pair.to(device)
+    failed: dict[str, str] = {}
+    done = 0
+    for batch in _read_batches(tqdm(files, unit='face', disable=not progress), batch_size, failed):
+        done += len(batch)
+        for name, pair in pairs.items():
+            degraded, clean = (_to_batch(faces, pair.resolution).to(device) for faces in zip(*batch, strict=True))
+            with torch.inference_mode():
+                records[name].add(*pair(clean, degraded))
+    if not done:
+        raise InputError(f'none of the {len(files)} pairs can be read, as {next(iter(failed.values()))}')
+    return {name: record.summary() for name, record in records.items()}, failed
+
+
+def _read_batches(
+    files: Sequence[tuple[Path, Path]] | tqdm, batch_size: int, failed: dict[str, str]
+) -> Iterator[list[list[np.ndarray]]]:
+    """Degraded and clean faces, BGR uint8, `batch_size` pairs at a time; what cannot be read goes to `failed`."""
+    batch: list[list[np.ndarray]] = []
+    for pair in files:
+        try:
+            batch.append([as_uint8(read_image(file).pixels) for file in pair])
+        except InputError as error:
+            failed[str(pair[0])] = str(error)
+            _logger.error('left out: %s', error)
+        if len(batch) == batch_size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _to_batch(faces: Sequence[np.ndarray], resolution: int) -> Tensor:
+    """Faces (h, w, 3) BGR uint8 -> (B, 3, R, R) float32, RGB, in [-1, 1]."""
+    return torch.cat([to_tensor(resize_face(face, resolution)) for face in faces])
+
+
+def summarise(similarity: PairSimilarity) -> dict[str, Mean]:
+    """Each number of PROTOCOL over the images."""
+    return {name: Mean.of(values.tolist()) for name, values in similarity.agreement._asdict().items()}
+
+
+def to_text(similarities: Mapping[str, PairSimilarity]) -> str:
+    """An aligned table, a row a pair, and what its columns are."""
+    cells = [['pair', 'images', 'chance', *_LABELS.values()]]
+    for name, similarity in similarities.items():
+        means = summarise(similarity)
+        images, chance = len(similarity.agreement.diagonal), 1 / len(similarity.matrix)
+        cells.append([name, str(images), f'{chance:.4f}', *(str(means[key]) for key in _LABELS)])
+    notes = [f'{label}: {PROTOCOL[key]}' for key, label in _LABELS.items()]
+    return '\n'.join([*align(cells), *notes, INTERVAL_NOTE])
+
+
+def to_json(
+    similarities: Mapping[str, PairSimilarity], *, checkpoints: Mapping[str, Sequence[str]], failed: Mapping[str, str]
+) -> str:
+    """Everything but the matrices. checkpoints: pair -> its files; failed: as measure_pairs returns it."""
+    content = {
+        'protocol': PROTOCOL,
+        'pairs': [
+            {
+                'name': name,
+                'checkpoints': list(checkpoints[name]),
+                'images': len(similarity.agreement.diagonal),
+                'patches': len(similarity.matrix),
+                **{key: vars(mean) for key, mean in summarise(similarity).items()},
+            }
+            for name, similarity in similarities.items()
+        ],
+        'left_out': dict(failed),
+    }
+    return json_text(content)

@@ -1,0 +1,89 @@
+"""`daefr similarity`: how far the encoders of both domains agree on where a patch is (Sec. 3.2, Eq. 4)."""
+
+import argparse
+import logging
+from pathlib import Path
+
+_logger = logging.getLogger('daefr_arch')
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of the command."""
+    parser.add_argument(
+        '--pair',
+        action='append',
+        required=True,
+        metavar='NAME=HQ_FILE[,LQ_FILE]',
+        help='HQ and LQ autoencoder, checkpoints of stage 1 or 2 or official ones; or one file with both encoders: an '
+        'official association file, or a DAEFR. Again for every pair, such as before= and after=',
+    )
+    parser.add_argument('-i', '--input', required=True, metavar='PATH', help='degraded aligned faces: folder or glob')
+    parser.add_argument(
+        '-g',
+        '--ground-truth',
+        '--ground_truth',
+        required=True,
+        metavar='PATH',
+        help='the same faces in high quality, paired by file name',
+    )
+    parser.add_argument(
+        '-o', '--output', default='similarity.png', metavar='FILE', help='heat maps; numbers go to .json beside it'
+    )
+    parser.add_argument('--device', default='auto', help='auto, cpu, cuda, cuda:1, mps')
+    parser.add_argument('--batch_size', type=int, default=8, help='faces at once')
+    parser.add_argument('--overwrite', action='store_true', help='replace results that exist (else: an error)')
+
+
+def run(args: argparse.Namespace) -> int:
+    """Draws the heat maps, writes and prints the numbers; returns the exit code: PARTIAL if images cannot be read."""
+    from daefr_arch import cli
+    from daefr_arch.ablation.codebook_files import load_encoder_pair
+    from daefr_arch.ablation.similarity_figure import check_matplotlib, draw
+    from daefr_arch.ablation.similarity_measurement import measure_pairs, to_json, to_text
+    from daefr_arch.errors import InputError, UsageError
+    from daefr_arch.metrics.pairing import pair_by_name
+    from daefr_arch.restoration.atomic_file import make_folder, write_bytes
+    from daefr_arch.restoration.image_file import list_images
+    from daefr_arch.restoration.output_layout import refuse_existing
+    from daefr_arch.restoration.precision import resolve_device
+
+    checkpoints = _parse_pairs(args.pair)
+    figure = Path(args.output)
+    if figure.suffix.lower() != '.png':
+        raise UsageError(f'output: expected a name ending in .png, got {figure}')
+    numbers = figure.with_suffix('.json')
+    if not args.overwrite:
+        refuse_existing([figure, numbers], '--overwrite or another --output')
+    if args.batch_size < 1:
+        raise UsageError(f'batch_size: expected 1 or more, got {args.batch_size}')
+    check_matplotlib()
+    files = pair_by_name(list_images(args.input), list_images(args.ground_truth))
+    try:
+        device = resolve_device(args.device)
+        pairs = {name: load_encoder_pair(*named) for name, named in checkpoints.items()}
+    except InputError as error:
+        raise UsageError(str(error)) from error
+    make_folder(figure.parent)
+    similarities, failed = measure_pairs(
+        pairs, files, device=device, batch_size=args.batch_size, progress=len(files) > 1
+    )
+    write_bytes(figure, draw(similarities))
+    write_bytes(numbers, to_json(similarities, checkpoints=checkpoints, failed=failed).encode())
+    _logger.info('%s\n%s, %s: %d images left out', to_text(similarities), figure, numbers, len(failed))
+    return cli.PARTIAL if failed else cli.OK
+
+
+def _parse_pairs(specs: list[str]) -> dict[str, list[str]]:
+    """NAME=HQ_FILE[,LQ_FILE] each -> name -> its one or two files."""
+    from daefr_arch.errors import UsageError
+
+    pairs: dict[str, list[str]] = {}
+    for spec in specs:
+        name, _, files = spec.partition('=')
+        named = files.split(',')
+        if not name or not all(named) or len(named) > 2:
+            raise UsageError(f'pair: expected NAME=HQ_FILE[,LQ_FILE], got {spec!r}')
+        if name in pairs:
+            raise UsageError(f'pair: the name {name!r} is given twice')
+        pairs[name] = named
+    return pairs
