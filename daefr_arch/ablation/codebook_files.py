@@ -24,12 +24,17 @@ def load_autoencoder(path: str | Path, domain: str) -> DAEFRCodebook:
 
     Raises WeightsError for a missing or damaged file, or one without this autoencoder.
     """
-    network = load_network(path, part=f'{domain}_codebook', offline=True)
+    network = load_network(_file(path), part=f'{domain}_codebook')
     if not isinstance(network, DAEFRCodebook):
         raise WeightsError(
             f'{path} holds a {type(network).__name__}: expected an autoencoder of stage 1 or 2 (DAEFRCodebook)'
         )
     return network
+
+
+def _file(path: str | Path) -> Path:
+    """The path as load_network cannot mistake it for a name of the manifest, which it would download."""
+    return Path(path).absolute()
 
 
 class EncoderPair(nn.Module):
@@ -63,7 +68,7 @@ def load_encoder_pair(hq_file: str | Path, lq_file: str | Path | None = None) ->
         if is_official(state_dict) and 'lq_codebook' in convert_official(state_dict):
             lq_file = hq_file
     if lq_file is None:
-        network = load_network(hq_file, offline=True)
+        network = load_network(_file(hq_file))
         modules = [getattr(network, name, None) for name in DAEFR_ENCODERS]
         present = [module for module in modules if isinstance(module, nn.Module)]
         if not isinstance(network, DAEFR) or len(present) < len(modules):

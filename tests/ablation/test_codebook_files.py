@@ -80,5 +80,5 @@ def test_files_without_the_encoders_are_named(save):
         load_autoencoder(official(save, 'daefr'), 'lq')
     with pytest.raises(InputError, match='do not fit each other'):
         load_encoder_pair(alone, save('other.pth', {'params': autoencoder(2, embed_dim=64).state_dict()}))
-    with pytest.raises(WeightsError, match='no weight file at no/daefr'):
-        load_autoencoder('no/daefr', 'hq')
+    with pytest.raises(WeightsError, match=r'no weight file at /.*daefr-lite'):  # a file, not the model of this name
+        load_autoencoder('daefr-lite', 'hq')

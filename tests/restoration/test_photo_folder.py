@@ -216,6 +216,9 @@ def test_two_inputs_of_one_name_are_refused_before_work(tmp_path):
         plan_outputs([tmp_path / 'a.jpg', tmp_path / 'a.png'], layout)
     with pytest.raises(UsageError, match=r'would replace an input'):
         plan_outputs([tmp_path / 'out/final_results/a.png'], layout, existing='overwrite')
+    faces = [tmp_path / 'out/restored_faces/a.png', tmp_path / 'out/restored_faces/a_00.png']
+    with pytest.raises(UsageError, match=r'restored_faces/a_00\.png would replace an input'):  # by the face of a.png
+        plan_outputs(faces, layout, existing='overwrite')
     for wrong in ({'suffix': 'a/b'}, {'style': 'dfdnet'}):
         with pytest.raises(UsageError, match='expected'):
             OutputLayout(tmp_path, **wrong)
