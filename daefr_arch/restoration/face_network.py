@@ -108,8 +108,8 @@ class FaceNetwork:
         return (pixels.float() / 127.5 - 1).contiguous(memory_format=self.memory_format)
 
     def _padded(self, x: torch.Tensor) -> torch.Tensor:
-        """On CUDA the batch filled up with its last face to a power of two: graphs and kernels are made a shape."""
-        missing = (1 << (len(x) - 1).bit_length()) - len(x) if self.device.type == 'cuda' else 0
+        """For CUDA graphs, one a shape, the batch filled up with its last face to a power of two."""
+        missing = (1 << (len(x) - 1).bit_length()) - len(x) if isinstance(self._forward, GraphedForward) else 0
         if missing == 0:
             return x
         return torch.cat((x, x[-1:].expand(missing, -1, -1, -1))).contiguous(memory_format=self.memory_format)

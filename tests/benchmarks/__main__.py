@@ -1,6 +1,6 @@
 """Measures everything, or the parts that are named, prints the table and appends it to RESULTS.md.
 
-python -m tests.benchmarks [network] [degradation] [paste] [command]
+python -m tests.benchmarks [network] [training] [degradation] [paste] [command] [scaling]
 """
 
 import argparse
@@ -15,6 +15,8 @@ from tests.benchmarks.command_benchmark import command_rows
 from tests.benchmarks.degradation_benchmark import degradation_rows
 from tests.benchmarks.network_benchmark import network_rows
 from tests.benchmarks.row import HEADER, Row
+from tests.benchmarks.scaling_benchmark import scaling_rows
+from tests.benchmarks.training_benchmark import training_rows
 
 RESULTS = Path(__file__).with_name('RESULTS.md')
 
@@ -64,7 +66,14 @@ def _paste() -> list[Row]:
     ]
 
 
-PARTS = {'network': network_rows, 'degradation': _degradation, 'paste': _paste, 'command': command_rows}
+PARTS = {
+    'network': network_rows,
+    'training': training_rows,
+    'degradation': _degradation,
+    'paste': _paste,
+    'command': command_rows,
+    'scaling': scaling_rows,
+}
 
 if __name__ == '__main__':
     main()

@@ -7,10 +7,14 @@ from pathlib import Path
 
 import cv2
 
+from daefr_arch.restoration.output_layout import OutputLayout
+from daefr_arch.restoration.photo_folder import restore_photos
+from daefr_arch.restoration.restorer import DAEFRRestorer
 from tests.benchmarks.row import Row, alternate
-from tests.restoration.faces import astronaut
+from tests.restoration.faces import astronaut, grace_hopper
 
 REPETITIONS = 3
+FOLDER_PHOTOS = 16
 # basicsr cannot be imported with torchvision since 0.17 without the module it looks for
 BASELINE_IMPORTS = """
 import sys, types
@@ -43,6 +47,7 @@ def command_rows() -> list[Row]:
         Row('`daefr --help`', help_seconds, at_most=0.5),
         Row('imports, beside torch, torchvision, basicsr', imports, baseline, at_most=1.3, relative=True),
         Row('`daefr restore` of one photo after the imports, CPU', _restore_seconds(), at_most=3),
+        _folder_row(),
     ]
 
 
@@ -52,6 +57,23 @@ def _restore_seconds() -> list[float]:
         cv2.imwrite(str(photo), astronaut())
         outputs = [_python('-c', RESTORE, str(photo), f'{folder}/results') for _ in range(REPETITIONS)]
     return [float(output.split()[-1]) for output in outputs]
+
+
+def _folder_row() -> Row:
+    """Seconds a photo of a folder, end to end on the fastest device, with the share of each step in the name."""
+    restorer = DAEFRRestorer(offline=True)
+    with tempfile.TemporaryDirectory() as folder:
+        sources = [Path(folder) / f'{index}.png' for index in range(FOLDER_PHOTOS)]
+        for index, source in enumerate(sources):
+            cv2.imwrite(str(source), (astronaut(), grace_hopper())[index % 2])
+        layout = OutputLayout(Path(folder) / 'results')
+        results = [
+            restore_photos(restorer, sources, layout, report=layout.root / 'report.jsonl') for _ in range(REPETITIONS)
+        ]
+    shares = results[-1].throughput().partition('; ')[2]
+    return Row(
+        f'a photo of {FOLDER_PHOTOS}, {restorer.device.type}; {shares}', [r.elapsed / FOLDER_PHOTOS for r in results]
+    )
 
 
 def _python(*arguments: str) -> str:

@@ -7,6 +7,7 @@ from daefr_arch.checkpoints import load_network
 from daefr_arch.data.degradation import DegradationRanges, degrade, draw_params
 from daefr_arch.restoration import precision
 from daefr_arch.restoration.aligner import crop_face, estimate_alignment
+from daefr_arch.restoration.cuda_graph import GraphedForward
 from daefr_arch.restoration.detector import build_detector
 from daefr_arch.restoration.face_network import FaceNetwork
 from daefr_arch.restoration.precision import StagePrecisions, stage_precisions
@@ -78,3 +79,21 @@ def test_codes_are_predicted_in_float32() -> None:
 
 def test_auto_takes_unknown_networks_in_float32(fastest: str) -> None:
     assert set(FaceNetwork(FakeNetwork(), device='cpu', precision='auto').precisions) == {'fp32'}
+
+
+def test_graphs_get_batches_of_a_power_of_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the faces that fill a batch up do not come back."""
+    network = FaceNetwork(FakeNetwork(brightness=0.1), device='cpu', precision='fp32')
+    faces = [np.full((64, 64, 3), value, np.uint8) for value in (10, 20, 30)]
+    expected = network.restore(faces)
+    shapes = []
+
+    def forward(x: torch.Tensor, s_lq: float | None) -> torch.Tensor:
+        shapes.append(len(x))
+        return network._autocast_forward(x, s_lq)
+
+    graphed = GraphedForward(forward)
+    monkeypatch.setattr(network, '_forward', graphed)
+    restored = network.restore(faces)
+    assert shapes == [4]
+    assert all(np.array_equal(a, b) for a, b in zip(restored, expected, strict=True))
