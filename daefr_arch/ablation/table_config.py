@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from daefr_arch.ablation.codebook_path import PATHS
 from daefr_arch.errors import InputError
 from daefr_arch.metrics.build import BUILDERS
 from daefr_arch.option_file import read_option_file
 from daefr_arch.options import check_keys
 
+PATHS = ('hq', 'lq', 'hybrid')  # of CodebookPath
 INPUT, TRUTH, STRIPS = 'input', 'ground_truth', 'strips'  # folders beside those of the rows
 KEYS = ('title', 'stages', 'test_set', 'metrics', 'paper_input', 'rows')
 ROW_KEYS = ('what', 'options', 'path', 's_lq', 'paper')
