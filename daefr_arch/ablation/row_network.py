@@ -1,7 +1,8 @@
 """The network of a row, and what it makes of the test set."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +22,20 @@ from daefr_arch.restoration.atomic_file import make_folder
 from daefr_arch.restoration.face_network import FaceNetwork
 from daefr_arch.restoration.image_file import write_image
 
-ASSOCIATED = ('hq', 'lq')
+# label -> type of the networks that a row restores with
+RESTORATION = {'g': 'DAEFR'}
+ASSOCIATED = {'hq': 'DAEFRCodebook', 'lq': 'DAEFRCodebook'}
 # of an official checkpoint with several networks
 OFFICIAL_PARTS = {'g': 'daefr', 'hq': 'hq_codebook', 'lq': 'lq_codebook'}
 
 
 def check_row(row: Row, training: Training) -> None:
     """Raises InputError where the row's `path` or `s_lq` does not fit the networks of its option file."""
-    associated = training.labels == ASSOCIATED
+    kinds = {label: training.options[f'network_{label}']['type'] for label in training.labels}
+    associated = kinds == ASSOCIATED
+    if not associated and kinds != RESTORATION:
+        expected = f'{RESTORATION} or {ASSOCIATED}'
+        raise InputError(f'row {row.name}: expected networks {expected} in {training.file}, got {kinds}')
     if associated != (row.path is not None):
         expected = 'expected hq, lq or hybrid for the two autoencoders' if associated else 'expected none for a DAEFR'
         raise InputError(f'row {row.name}: path: {expected} of {training.file}, got {row.path!r}')
@@ -70,8 +77,12 @@ def restore_faces(row: Row, network: nn.Module, output: Path, names: Iterable[st
     Raises WeightsError where an output is not finite.
     """
     make_folder(output / row.name)
-    runner = FaceNetwork(network, device=device, precision='fp32')
     names = list(names)
+    with _tf32_as_before():
+        _restore_faces(row, FaceNetwork(network, device=device, precision='fp32'), output, names)
+
+
+def _restore_faces(row: Row, runner: FaceNetwork, output: Path, names: Sequence[str]) -> None:
     for start in tqdm(range(0, len(names), runner.batch_size), desc=row.name, unit='batch'):
         batch = names[start : start + runner.batch_size]
         faces = [read_face(output, INPUT, name) for name in batch]
@@ -79,3 +90,15 @@ def restore_faces(row: Row, network: nn.Module, output: Path, names: Iterable[st
             if restored is None:
                 raise WeightsError(f'row {row.name}: the network output for {name} is not finite')
             write_image(output / row.name / f'{name}.png', restored)
+
+
+@contextmanager
+def _tf32_as_before() -> Iterator[None]:
+    """FaceNetwork turns TF32 off for the whole process; the next training is to run as it would alone."""
+    backends: tuple[Any, ...] = torch.backends.cuda.matmul, torch.backends.cudnn
+    allowed = [backend.allow_tf32 for backend in backends]
+    try:
+        yield
+    finally:
+        for backend, value in zip(backends, allowed, strict=True):
+            backend.allow_tf32 = value

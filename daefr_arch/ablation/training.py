@@ -47,11 +47,8 @@ class Training:
     @property
     def labels(self) -> tuple[str, ...]:
         """The labels of the networks that it is for: g of a DAEFR, hq and lq of the association stage."""
-        return tuple(
-            key.removeprefix('network_')
-            for key, network in self.options.items()
-            if key.startswith('network_') and network['type'] in RESULT_TYPES
-        )
+        networks = {key: value for key, value in self.options.items() if key.startswith('network_')}
+        return tuple(sorted(key[len('network_') :] for key in networks if networks[key]['type'] in RESULT_TYPES))
 
     @property
     def checkpoints(self) -> dict[str, Path]:
@@ -187,4 +184,5 @@ def run_training(training: Training) -> None:
     """
     with resolved_option_file(training.file, training.forced) as file:
         train.run(['-opt', file, '--auto_resume'])
-    torch.compiler.reset()  # else graphs of one training after the other fill the compiler's cache
+    if training.options['train'].get('compile'):
+        torch.compiler.reset()  # else graphs of one training after the other fill the compiler's cache

@@ -73,6 +73,7 @@ def test_errors_name_the_file_and_the_key(tmp_path, place, value, message):
         ('table2_a', {'path': 'hybrid'}, r"row r: path: expected none for a DAEFR of .*table2_a\.yml, got 'hybrid'"),
         ('table6_l1', {}, r'row r: path: expected hq, lq or hybrid for the two autoencoders .*got None'),
         ('table2_a', {'s_lq': 0.2}, r'row r: s_lq: .*table2_a\.yml has no control module'),
+        ('../../tiny/stage1_hq', {}, r"expected networks .* in .*stage1_hq\.yml, got {'g': 'DAEFRCodebook'}"),
     ],
 )
 def test_a_row_must_fit_its_networks(stem, options, message):
