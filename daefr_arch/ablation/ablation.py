@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tqdm import tqdm
+
 from daefr_arch.ablation.face_pairs import FacePairs, find_face_pairs, read_face
 from daefr_arch.ablation.row_network import check_row, face_size, file_hash, load_row_network, restore_faces
 from daefr_arch.ablation.row_record import (
@@ -42,6 +44,7 @@ class Ablation:
         checkpoints: finished networks to take instead of training them.
         forced: KEY:KEY=VALUE for the option files, as BasicSR's --force_yml.
         device: of the restoration.
+        strips: of how many faces to draw strips, the first by name; None: of all.
 
     Raises:
         InputError, UsageError, WeightsError: a file, folder or option is wrong, or a row was finished with others.
@@ -53,6 +56,7 @@ class Ablation:
     checkpoints: Checkpoints = field(default_factory=dict)
     forced: Sequence[str] = ()
     device: str = 'auto'
+    strips: int | None = None
 
     def __post_init__(self) -> None:
         files = dict.fromkeys((*self.config.stages, *(row.options for row in self.config.rows)))
@@ -178,6 +182,6 @@ class Ablation:
         make_folder(self.output / STRIPS)
         titles = {INPUT: 'input', **{row.name: row.name for row in self.config.rows}, TRUTH: 'ground truth'}
         texts = {row.name: row.what for row in self.config.rows}
-        for name in self.pairs.files:
+        for name in tqdm([*self.pairs.files][: self.strips], desc=STRIPS, unit='face'):
             tiles = [Tile(titles[row], texts.get(row, ''), read_face(self.output, row, name)) for row in titles]
             write_image(self.output / STRIPS / f'{name}.png', draw_strip(tiles))

@@ -26,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         'association two, table6_l1=net_hq.pth,net_lq.pth',
     )
     parser.add_argument('--force_yml', nargs='+', default=[], metavar='KEY=VALUE', help='for all option files')
+    parser.add_argument('--strips', type=int, metavar='N', help='strips of the first N faces only')
     add_metric_arguments(parser)
 
 
@@ -41,6 +42,8 @@ def run(args: argparse.Namespace) -> int:
     from daefr_arch.metrics.build import build_metrics
     from daefr_arch.metrics.evaluator import Evaluator
 
+    if args.strips is not None and args.strips < 0:
+        raise UsageError(f'--strips: expected 0 or more, got {args.strips}')
     config = read_table_config(args.config)
     config = replace(config, lq=Path(args.lq or config.lq), gt=Path(args.ground_truth or config.gt))
     checkpoints = parse_checkpoints(args.checkpoint)
@@ -53,6 +56,7 @@ def run(args: argparse.Namespace) -> int:
         checkpoints=checkpoints,
         forced=args.force_yml,
         device=settings.device,
+        strips=args.strips,
     ).run()
     _logger.info('%s', table.to_markdown())
     return cli.PARTIAL if table.missing else cli.OK

@@ -68,7 +68,7 @@ def test_numbers_are_those_of_daefr_evaluate(tiny_tables, work, tmp_path):
 
 def _load(options, file):
     network = build_network(dict(options))
-    load_stage_network(network, file, None)
+    load_stage_network(network, file, 'daefr')
     return network.eval()
 
 
@@ -104,13 +104,14 @@ def test_checkpoints_at_hand_are_taken_and_nothing_is_trained(tiny_tables, work,
     test_set = ['-i', work / 'datasets/tiny_test/lq', '-g', work / 'datasets/tiny_test/gt']
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path)
-        assert ablate('table2', *test_set, '--checkpoint', *checkpoints) == 0
+        assert ablate('table2', *test_set, '--strips', 1, '--checkpoint', *checkpoints) == 0
         assert ablate('fig7', *test_set, '--checkpoint', f'fig7_a={pairs[0]}', f'fig7_b={pairs[1]}') == 0
     for table in ('table2', 'fig7'):
         assert (tmp_path / f'results/{table}/table.csv').read_bytes() == (
             work / f'results/{table}/table.csv'
         ).read_bytes()
     assert not (tmp_path / 'experiments').exists()
+    assert [path.name for path in (tmp_path / 'results/table2/strips').iterdir()] == [f'{NAMES[0]}.png']
 
 
 def _plan(*rows, config='table2'):
