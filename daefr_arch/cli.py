@@ -22,6 +22,7 @@ COMMANDS = {
     'test': ('test', "run an option file of options/test through BasicSR's test pipeline"),
     'make-lmdb': ('make_lmdb', 'build and verify a BasicSR LMDB from a folder of images'),
     'degrade': ('degrade', 'write a paired test set from a folder of high-quality faces'),
+    'ablate': ('ablate', 'train, restore and measure the rows of an ablation table of the paper'),
     'evaluate': ('evaluate', 'measure a folder of results'),
     'reconstruct': ('reconstruct', 'run faces through the HQ, LQ and hybrid path of the codebooks (Fig. 6)'),
     'similarity': ('similarity', 'show how far the HQ and the LQ encoder are associated (Sec. 3.2)'),

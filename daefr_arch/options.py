@@ -1,7 +1,8 @@
 """Checks of option dictionaries: an unknown key is an error that names the nearest valid one."""
 
 import difflib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 
 from daefr_arch.errors import InputError
 
@@ -19,3 +20,14 @@ def check_keys(given: Iterable[str], valid: Collection[str], where: str) -> None
             nearest = difflib.get_close_matches(str(key), sorted(valid), n=1, cutoff=0.0)
             suggestion = f'; did you mean {nearest[0]!r}?' if nearest else ''
             raise InputError(f'{where}: unknown option {key!r}{suggestion} Valid: {", ".join(sorted(valid))}.')
+
+
+def first_difference(old: Any, new: Any, place: str = '') -> str | None:
+    """Where two option dictionaries first differ, as 'train.total_iter was 5 and is 100'; None if they are equal."""
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        for key in dict.fromkeys((*old, *new)):
+            difference = first_difference(old.get(key), new.get(key), f'{place}.{key}' if place else str(key))
+            if difference:
+                return difference
+        return None
+    return None if old == new else f'{place} was {old!r:.200} and is {new!r:.200}'

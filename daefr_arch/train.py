@@ -17,7 +17,6 @@ from unittest import mock
 import basicsr.test
 import basicsr.train
 import torch
-import yaml
 from basicsr.data import build_dataloader, build_dataset
 from basicsr.utils.logger import initialized_logger
 from torch import distributed
@@ -26,6 +25,7 @@ from torch.utils.data import DataLoader
 from daefr_arch.data.draw_sampler import DrawSampler
 from daefr_arch.errors import InputError
 from daefr_arch.models.checkpoint_files import load_training_state, newest_state, remove_temporaries
+from daefr_arch.option_file import read_option_file, resolved_option_file
 from daefr_arch.run_options import check_run_options
 
 Loaders = tuple[DataLoader, DrawSampler, list[DataLoader], int, int]
@@ -35,7 +35,8 @@ def run(arguments: Sequence[str], *, is_train: bool = True, root: str | Path | N
     """Runs BasicSR's train_pipeline or test_pipeline.
 
     Args:
-        arguments: of the command line, as ['-opt', 'options/tiny/stage1_hq.yml', '--auto_resume'].
+        arguments: of the command line, as ['-opt', 'options/tiny/stage1_hq.yml', '--auto_resume']; the file may have
+            a `base` (see option_file).
         is_train: train or test.
         root: the folder that gets `experiments/` and `tb_logger/`, or `results/`; the working directory if None.
 
@@ -44,13 +45,15 @@ def run(arguments: Sequence[str], *, is_train: bool = True, root: str | Path | N
         TrainingError: a loss is not finite.
     """
     pipeline: Any = basicsr.train if is_train else basicsr.test
-    check_run_options(_read_yaml(arguments[list(arguments).index('-opt') + 1]), is_train=is_train)
+    place = list(arguments).index('-opt') + 1
+    check_run_options(read_option_file(arguments[place]), is_train=is_train)
     parts: dict[str, Any] = {'parse_options': _checked(pipeline.parse_options)}
     if is_train:
         parts |= {'load_resume_state': load_resume_state, 'create_train_val_dataloader': create_train_val_dataloader}
     _forget_log_file()
-    with mock.patch.multiple(pipeline, **parts), _argv(arguments):
-        (pipeline.train_pipeline if is_train else pipeline.test_pipeline)(os.fspath(root or Path.cwd()))
+    with resolved_option_file(arguments[place]) as file, mock.patch.multiple(pipeline, **parts):
+        with _argv([*arguments[:place], file, *arguments[place + 1 :]]):
+            (pipeline.train_pipeline if is_train else pipeline.test_pipeline)(os.fspath(root or Path.cwd()))
     if distributed.is_initialized():
         distributed.destroy_process_group()
 
@@ -62,14 +65,6 @@ def _forget_log_file() -> None:
     for handler in tuple(logger.handlers):
         logger.removeHandler(handler)
         handler.close()
-
-
-def _read_yaml(path: str) -> dict[str, Any]:
-    try:
-        options = yaml.safe_load(Path(path).read_text(encoding='utf-8'))
-    except (OSError, yaml.YAMLError) as error:
-        raise InputError(f'{path} cannot be read as an option file: {error}') from error
-    return options
 
 
 @contextmanager

@@ -5,13 +5,13 @@ from pathlib import Path
 import cv2
 import matplotlib
 import numpy as np
-import yaml
 from basicsr.data import build_dataset
 from basicsr.models import build_model
 from skimage.data import astronaut
 from torch.utils.data import DataLoader, default_collate
 
 from daefr_arch.data.draw_sampler import Draw
+from daefr_arch.option_file import read_option_file
 
 ROOT = Path(__file__).parents[2]
 STAGES = ('stage1_hq', 'stage1_lq', 'stage2_association', 'stage3_restoration', 'control')
@@ -31,8 +31,8 @@ def write_faces(folder: Path, size: int = 32) -> Path:
 
 
 def read_options(name: str) -> dict:
-    """An option file of options/, by its path there without suffix."""
-    return yaml.safe_load((ROOT / 'options' / f'{name}.yml').read_text())
+    """An option file of options/ with what its base gives, by its path there without suffix."""
+    return read_option_file(ROOT / 'options' / f'{name}.yml')
 
 
 def tiny_options(stage: str, work: Path) -> dict:
