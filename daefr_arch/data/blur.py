@@ -3,7 +3,8 @@
 The shrunk image of Eq. 8 is usually far smaller than the input: blurring all of the input first, as `cv2.filter2D`
 does, throws nearly all of the work away. A Gaussian kernel is a sum of few separable ones (exactly one when it is
 isotropic), and each of those joins with the bilinear weights into a small matrix for the rows and one for the columns.
-PyTorch multiplies them: it keeps to one thread in the worker processes of a DataLoader, where NumPy takes all cores.
+PyTorch does the linear algebra: it keeps to one thread in the worker processes of a DataLoader, where NumPy's takes all
+cores, and several workers wait for each other.
 """
 
 import cv2
@@ -34,7 +35,7 @@ def blur_and_downsample(image: np.ndarray, kernel: np.ndarray, size: tuple[int, 
 
 def separable_terms(kernel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The fewest (columns, rows), each (R, K) float32, whose outer products sum to `kernel` within KERNEL_TOLERANCE."""
-    left, scale, right = np.linalg.svd(kernel)
+    left, scale, right = (factor.numpy() for factor in torch.linalg.svd(torch.from_numpy(kernel)))
     residual = kernel.copy()
     for terms in range(1, len(scale) + 1):
         residual -= scale[terms - 1] * np.outer(left[:, terms - 1], right[terms - 1])
