@@ -1,6 +1,7 @@
 """Encoder and decoder of the codebook autoencoder (Table 5)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import cast
 
 from torch import Tensor, nn
 
@@ -21,7 +22,10 @@ class _Middle(nn.Module):
 
 
 class _Level(nn.Module):
-    """The residual blocks of one resolution, each followed by attention if asked for, then the change of resolution."""
+    """The residual blocks of one resolution, each followed by attention if asked for, then the change of resolution.
+
+    A container without forward: who runs its steps one by one holds no map longer than it is needed.
+    """
 
     def __init__(self, in_channels: int, out_channels: int, blocks: int, attention: bool, resample: nn.Module) -> None:
         super().__init__()
@@ -31,12 +35,13 @@ class _Level(nn.Module):
         self.attn = nn.ModuleList(AttentionBlock(out_channels) for _ in range(blocks if attention else 0))
         self.resample = resample
 
-    def forward(self, x: Tensor) -> Tensor:
+    def steps(self) -> Iterator[nn.Module]:
+        """The modules in the order in which they run."""
         for index, block in enumerate(self.block):
-            x = block(x)
+            yield block
             if self.attn:
-                x = self.attn[index](x)
-        return self.resample(x)
+                yield self.attn[index]
+        yield self.resample
 
 
 class Encoder(nn.Module):
@@ -68,7 +73,8 @@ class Encoder(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         h = self.conv_in(x)
         for level in self.down:
-            h = level(h)
+            for step in cast(_Level, level).steps():
+                h = step(h)
         return self.conv_out(self.norm_out(self.mid(h)))
 
 
@@ -108,5 +114,6 @@ class Decoder(nn.Module):
     def forward(self, feature: Tensor) -> Tensor:
         h = self.mid(self.conv_in(feature))
         for level in reversed(self.up):
-            h = level(h)
+            for step in cast(_Level, level).steps():
+                h = step(h)
         return self.conv_out(self.norm_out(h))

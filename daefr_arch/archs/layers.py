@@ -136,14 +136,32 @@ class Downsample(nn.Module):
 
 
 class Upsample(nn.Module):
-    """Nearest x2 and a 3x3 convolution: (B, C, H, W) -> (B, C, 2H, 2W)."""
+    """Nearest x2 and a 3x3 convolution: (B, C, H, W) -> (B, C, 2H, 2W).
+
+    Computed as one transposed convolution of 4x4: four products for each input channel and pixel instead of nine, and
+    no enlarged map.
+    """
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.conv = nn.Conv2d(channels, channels, 3, padding=1)
 
+    def _kernel(self) -> Tensor:
+        """The mirrored 3x3 kernel, convolved with the 2x2 ones that repeat a pixel: (C, C, 4, 4), input first."""
+        kernel = F.pad(self.conv.weight.flip(2, 3).transpose(0, 1), (1, 1, 1, 1))
+        kernel = kernel[:, :, 1:] + kernel[:, :, :-1]
+        return kernel[..., 1:] + kernel[..., :-1]
+
     def forward(self, x: Tensor) -> Tensor:
-        return self.conv(F.interpolate(x, scale_factor=2.0, mode='nearest'))
+        return F.conv_transpose2d(x, self._kernel(), self.conv.bias, stride=2, padding=1)
+
+    @torch.no_grad()
+    def folded(self) -> nn.ConvTranspose2d:
+        """The same module for inference, which does not compute its kernel anew in each call."""
+        channels, kernel = self.conv.out_channels, self._kernel().contiguous(memory_format=torch.channels_last)
+        folded = nn.ConvTranspose2d(channels, channels, 4, stride=2, padding=1, device='meta')
+        folded.weight, folded.bias = nn.Parameter(kernel, requires_grad=False), self.conv.bias
+        return folded
 
 
 class TransformerLayer(nn.Module):

@@ -3,7 +3,15 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from daefr_arch.archs.layers import AttentionBlock, Downsample, GroupNormSiLU, MultiHeadAttention, to_map, to_tokens
+from daefr_arch.archs.layers import (
+    AttentionBlock,
+    Downsample,
+    GroupNormSiLU,
+    MultiHeadAttention,
+    Upsample,
+    to_map,
+    to_tokens,
+)
 from daefr_arch.archs.quantizer import VectorQuantizer
 
 
@@ -47,6 +55,21 @@ def test_norm_and_downsample_against_plain_torch():
     padded = torch.zeros(2, 32, 9, 9)
     padded[:, :, :8, :8] = x
     torch.testing.assert_close(down(x), F.conv2d(padded, down.conv.weight, down.conv.bias, stride=2))
+
+
+def test_upsample_and_its_folded_form_equal_interpolation_and_convolution():
+    torch.manual_seed(0)
+    up, x = Upsample(8).double(), torch.randn(2, 8, 5, 6, dtype=torch.float64, requires_grad=True)
+    expected = up.conv(F.interpolate(x, scale_factor=2, mode='nearest'))
+    torch.testing.assert_close(up(x), expected)
+    torch.testing.assert_close(up.folded()(x), expected)
+    parameters = (x, up.conv.weight, up.conv.bias)
+    for ours, plain in zip(
+        torch.autograd.grad(up(x).square().sum(), parameters),
+        torch.autograd.grad(expected.square().sum(), parameters),
+        strict=True,
+    ):
+        torch.testing.assert_close(ours, plain)
 
 
 def test_quantizer_finds_the_nearest_codes():
