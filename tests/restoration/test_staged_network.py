@@ -1,8 +1,11 @@
+import copy
+
 import pytest
 import torch
 
 from daefr_arch.archs.daefr_arch import DAEFR
 from daefr_arch.errors import InputError
+from daefr_arch.restoration import staged_network
 from daefr_arch.restoration.face_network import FaceNetwork
 from daefr_arch.restoration.precision import StagePrecisions
 from daefr_arch.restoration.staged_network import StagedNetwork
@@ -32,8 +35,20 @@ def x() -> torch.Tensor:
 @pytest.mark.parametrize('s_lq', [None, 0.0, 0.7])
 def test_float32_is_the_network_itself(network: DAEFR, x: torch.Tensor, s_lq: float | None) -> None:
     staged = StagedNetwork(network, FLOAT32)
-    assert torch.equal(staged(x, s_lq), network(x, s_lq=s_lq)[0])
-    assert staged.network.decoder is network.decoder
+    torch.testing.assert_close(staged(x, s_lq), network(x, s_lq=s_lq)[0])
+    assert staged.network.decoder.conv_in is network.decoder.conv_in
+
+
+def test_a_large_batch_is_computed_in_parts(network: DAEFR, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(staged_network, 'MOST_FACES', 2)
+    x = torch.rand(5, 3, 32, 32, generator=torch.Generator().manual_seed(1)) * 2 - 1
+    expected = network(x, s_lq=0.7)[0]
+    staged = StagedNetwork(copy.deepcopy(network), FLOAT32)
+    seen: dict[str, list[int]] = {'hq_encoder': [], 'fusion': [], 'decoder': []}
+    for name, sizes in seen.items():
+        staged.network.get_submodule(name).register_forward_pre_hook(lambda _, xs, s=sizes: s.append(len(xs[0])))
+    torch.testing.assert_close(staged(x, 0.7), expected)
+    assert seen == {'hq_encoder': [2, 2, 1], 'fusion': [5], 'decoder': [2, 2, 1]}
 
 
 def test_stages_take_their_types(network: DAEFR, x: torch.Tensor) -> None:
