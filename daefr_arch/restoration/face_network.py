@@ -10,6 +10,7 @@ from torch import nn
 from daefr_arch.archs.daefr_arch import DAEFR
 from daefr_arch.errors import InputError
 from daefr_arch.restoration.cuda_graph import Forward, GraphedForward
+from daefr_arch.restoration.heap import freed_memory_kept
 from daefr_arch.restoration.precision import precision_context, resolve_device, stage_precisions
 from daefr_arch.restoration.staged_network import StagedNetwork
 
@@ -54,7 +55,9 @@ class FaceNetwork:
         if not isinstance(self.network, DAEFR):
             return self._autocast_forward
         staged = StagedNetwork(self.network, self.precisions, compile=compile)
-        return GraphedForward(staged) if self.device.type == 'cuda' else staged
+        if self.device.type == 'cuda':
+            return GraphedForward(staged)
+        return freed_memory_kept()(staged) if self.device.type == 'cpu' else staged
 
     def _autocast_forward(self, x: torch.Tensor, s_lq: float | None) -> torch.Tensor:
         """Of a network whose stages are unknown."""
