@@ -39,10 +39,10 @@ def kernels_work(device_index: int) -> bool:
 
         with torch.cuda.device(device_index):
             error = largest_error(torch.device('cuda', device_index))
-    except (ImportError, RuntimeError, OSError, AssertionError, TypeError, ValueError) as reason:
+    except Exception as reason:  # noqa: BLE001  compilers and drivers have no common error
         _logger.warning('the Triton kernels do not run here, PyTorch computes instead: %s', reason)
         return False
-    if error > 1e-4:
+    if not error <= 1e-4:  # nor where it is not a number
         _logger.warning('the Triton kernels are off by %.1e here: PyTorch computes instead', error)
         return False
     return True

@@ -38,9 +38,13 @@ class Recorder:
     def __init__(self) -> None:
         self.log: list[str] = []
         self.capturing: FakeGraph | None = None
+        self.failure: RuntimeError | None = None
 
     @contextmanager
-    def graph(self, captured: FakeGraph, pool: object):
+    def graph(self, captured: FakeGraph, pool: object, capture_error_mode: str):
+        if self.failure is not None:
+            raise self.failure
+        assert capture_error_mode == 'thread_local'  # detection goes on in another thread
         self.log.append(f'capture in {pool}')
         self.capturing = captured
         yield
@@ -91,3 +95,22 @@ def test_the_oldest_graph_is_forgotten(recorder: Recorder) -> None:
         forward(torch.ones(rows, 1), None)
     assert len(forward._graphs) == MOST_GRAPHS
     assert torch.equal(forward(torch.ones(1, 1), None), torch.full((1, 1), 2.0))
+
+
+def test_without_graphs_every_pass_is_computed(recorder: Recorder, caplog: pytest.LogCaptureFixture) -> None:
+    recorder.failure = RuntimeError('operation not permitted when stream is capturing')
+    forward = GraphedForward(recorder.forward)
+    results = [forward(torch.full((2, 3), float(value)), None) for value in range(4)]
+    assert [result[0, 0].item() for result in results] == [0, 2, 4, 6]
+    assert [record.getMessage().split(': ')[1] for record in caplog.records] == [str(recorder.failure)]
+
+
+def test_a_capture_out_of_memory_is_the_callers_to_handle(recorder: Recorder) -> None:
+    recorder.failure = torch.OutOfMemoryError('no memory')
+    forward = GraphedForward(recorder.forward)
+    forward(torch.ones(1), None)
+    with pytest.raises(torch.OutOfMemoryError):
+        forward(torch.ones(1), None)
+    recorder.failure = None  # of a smaller batch, say
+    assert torch.equal(forward(torch.ones(1), None), torch.full((1,), 2.0))
+    assert forward._graphs
