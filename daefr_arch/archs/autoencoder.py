@@ -106,14 +106,13 @@ class Decoder(nn.Module):
         self.norm_out = GroupNormSiLU(channels)
         self.conv_out = nn.Conv2d(channels, 3, 3, padding=1)
 
-    @property
-    def last_layer(self) -> Tensor:
-        """The weight at which the adaptive adversarial weight compares gradients."""
-        return self.conv_out.weight
-
-    def forward(self, feature: Tensor) -> Tensor:
+    def last_feature(self, feature: Tensor) -> Tensor:
+        """What the last convolution takes, (B, ch, R, R)."""
         h = self.mid(self.conv_in(feature))
         for level in reversed(self.up):
             for step in cast(_Level, level).steps():
                 h = step(h)
-        return self.conv_out(self.norm_out(h))
+        return self.norm_out(h)
+
+    def forward(self, feature: Tensor) -> Tensor:
+        return self.conv_out(self.last_feature(feature))

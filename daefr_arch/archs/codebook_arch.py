@@ -12,12 +12,14 @@ from daefr_arch.archs.quantizer import VectorQuantizer
 
 
 class CodebookOutput(NamedTuple):
-    """reconstruction: (B, 3, R, R); feature Z and codes Z^c: (B, d, r, r); indices: (B, r * r) int64, row-major."""
+    """reconstruction: (B, 3, R, R); feature Z and codes Z^c: (B, d, r, r); indices: (B, r * r) int64, row-major;
+    last_feature: (B, ch, R, R), what the decoder's last convolution takes, without gradient, in training only."""
 
     reconstruction: Tensor
     feature: Tensor
     codes: Tensor
     indices: Tensor
+    last_feature: Tensor | None = None
 
 
 @ARCH_REGISTRY.register()
@@ -69,4 +71,11 @@ class DAEFRCodebook(nn.Module):
     def forward(self, x: Tensor) -> CodebookOutput:
         feature = self.encode(x)
         quantized = self.codebook(feature)
-        return CodebookOutput(self.decode(quantized.feature), feature, quantized.codes, quantized.indices)
+        last_feature = self.decoder.last_feature(self.post_quant_conv(quantized.feature))
+        return CodebookOutput(
+            self.decoder.conv_out(last_feature),
+            feature,
+            quantized.codes,
+            quantized.indices,
+            last_feature.detach() if self.training else None,
+        )

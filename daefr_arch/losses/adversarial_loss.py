@@ -1,6 +1,5 @@
 """The adversarial loss (Eq. 2 and 3) with the adaptive weight of VQGAN (Esser et al., CVPR 2021)."""
 
-import torch
 from basicsr.losses.gan_loss import GANLoss
 from basicsr.utils.registry import LOSS_REGISTRY
 from torch import Tensor, nn
@@ -10,17 +9,16 @@ from daefr_arch.losses.precision import at_least_float32
 MAX_ADAPTIVE_WEIGHT = 1e4
 
 
-def adaptive_weight(reconstruction_loss: Tensor, adversarial_loss: Tensor, last_layer: Tensor) -> Tensor:
-    """|grad of the reconstruction loss| / |grad of the adversarial loss| at the decoder's last convolution.
+def adaptive_weight(reconstruction_gradient: Tensor, adversarial_gradient: Tensor) -> Tensor:
+    """|gradient of the reconstruction loss| / |gradient of the adversarial loss|: a float32 scalar in [0, 1e4].
 
-    Both losses are scalars whose graphs are kept; `last_layer` is the weight (3, C, k, k). Returns a float32 scalar in
-    [0, 1e4] without gradient.
+    Both are gradients of the weight of the decoder's last convolution. Where both have overflowed it is 0.
     """
-    (reconstruction_grad,) = torch.autograd.grad(reconstruction_loss, last_layer, retain_graph=True)
-    (adversarial_grad,) = torch.autograd.grad(adversarial_loss, last_layer, retain_graph=True)
     # float32: the norm of half-precision gradients overflows
-    ratio = at_least_float32(reconstruction_grad).norm() / (at_least_float32(adversarial_grad).norm() + 1e-4)
-    return ratio.clamp(0.0, MAX_ADAPTIVE_WEIGHT).detach()
+    reconstruction_norm, adversarial_norm = (
+        at_least_float32(gradient).norm() for gradient in (reconstruction_gradient, adversarial_gradient)
+    )
+    return (reconstruction_norm / (adversarial_norm + 1e-4)).nan_to_num(0.0).clamp(0.0, MAX_ADAPTIVE_WEIGHT)
 
 
 @LOSS_REGISTRY.register()
@@ -48,19 +46,15 @@ class DAEFRAdversarialLoss(nn.Module):
         """Whether the loss takes part in this iteration, counted from 1."""
         return iteration >= self.start_iteration
 
-    def generator(self, fake_logits: Tensor, reconstruction_loss: Tensor, last_layer: Tensor) -> tuple[Tensor, Tensor]:
-        """The autoencoder's weighted loss, and the weight that it got; both scalars.
+    def generator(self, fake_logits: Tensor) -> Tensor:
+        """The autoencoder's loss, not weighted; a scalar. fake_logits: of the reconstructions."""
+        return self.criterion(at_least_float32(fake_logits), True, is_disc=False)
 
-        Args:
-            fake_logits: of the reconstructions.
-            reconstruction_loss: L1 and perceptual loss together, for the adaptive weight.
-            last_layer: weight of the decoder's last convolution.
-        """
-        loss = self.criterion(at_least_float32(fake_logits), True, is_disc=False)
-        weight = loss.new_tensor(self.loss_weight)
-        if self.adaptive:
-            weight = weight * adaptive_weight(reconstruction_loss, loss, last_layer)
-        return weight * loss, weight
+    def weight(self, reconstruction_gradient: Tensor, adversarial_gradient: Tensor) -> Tensor:
+        """What to multiply the autoencoder's loss by; a scalar. The gradients are `adaptive_weight`'s."""
+        if not self.adaptive:
+            return adversarial_gradient.new_tensor(self.loss_weight)
+        return self.loss_weight * adaptive_weight(reconstruction_gradient, adversarial_gradient)
 
     def discriminator(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         """The discriminator's loss, the mean of its parts on real and on reconstructed images; a scalar."""

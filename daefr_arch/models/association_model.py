@@ -79,7 +79,7 @@ class DAEFRAssociationModel(DAEFRBaseModel):
                 features['hq'] = self.get_bare_model(self.net_hq).encode(self.gt)
             log['l_assoc'] = total = self.association(features['hq'], features['lq'])
             for path in self.paths_by_domain.values():
-                loss, path_log = path.autoencoder_loss(current_iter)
+                loss, path_log = path.autoencoder_loss(current_iter, self.scaler.get_scale())
                 total = total + loss
                 log.update(path_log)
         self.optimise(self.optimizer_g, total)

@@ -3,13 +3,14 @@
 from typing import Any
 
 import torch
-import torch._functorch.config
 from basicsr.losses import build_loss
 from torch import Tensor, nn
+from torch.nn.grad import conv2d_weight
 from torch.nn.parallel import DistributedDataParallel
 
 from daefr_arch.archs.codebook_arch import CodebookOutput, DAEFRCodebook
 from daefr_arch.errors import InputError
+from daefr_arch.losses.precision import at_least_float32
 from daefr_arch.models.codebook_updates import CodebookUpdates, code_counts, codebook_statistics
 from daefr_arch.models.image_losses import ImageLosses
 
@@ -32,9 +33,6 @@ class AutoencoderLosses(nn.Module):
         self.image = ImageLosses(train_opt)
         self.code = build_loss(train_opt['code_opt'])
         self.adversarial: Any = build_loss(train_opt['gan_opt']) if train_opt.get('gan_opt') else None
-        if self.adversarial is not None and self.adversarial.adaptive:
-            # a compiled network frees buffers in its first backward pass; the adaptive weight takes three
-            torch._functorch.config.donated_buffer = False
 
 
 class AutoencoderPath:
@@ -78,22 +76,38 @@ class AutoencoderPath:
         adversarial = self.losses.adversarial
         return adversarial is not None and adversarial.active(iteration)
 
-    def autoencoder_loss(self, iteration: int) -> tuple[Tensor, dict[str, Tensor]]:
-        """The autoencoder's total loss, and the scalars for the log."""
-        parts = self.losses.image(self.output.reconstruction, self.image)
-        reconstruction_loss = sum(parts.values(), start=self.image.new_zeros(()))
-        parts['l_code'] = self.losses.code(self.output.feature, self.output.codes)
-        log = dict(parts)
+    def autoencoder_loss(self, iteration: int, scale: float = 1.0) -> tuple[Tensor, dict[str, Tensor]]:
+        """A scalar whose gradient is that of the autoencoder's total loss (not its value), and the scalars for the log.
+
+        Each loss on images goes backward here, once, to the reconstruction: the adaptive weight needs their gradients
+        apart, and the autoencoder itself then goes backward once for all of them.
+
+        scale: the gradient scaler's, by which half-precision gradients are kept from vanishing.
+        """
+        reconstruction = at_least_float32(self.output.reconstruction)
+        image = reconstruction.detach().requires_grad_()
+        log = self.losses.image(image, self.image)
+        loss = sum(log.values(), start=image.new_zeros(()))
+        (gradient,) = torch.autograd.grad(loss * scale, image)
         if self.adversarial_active(iteration):
-            discriminator = _without_wrapper(self.discriminator).requires_grad_(False)
-            logits = discriminator(self.output.reconstruction)
-            last_layer = self.bare_net.decoder.last_layer
-            parts['l_g_gan'], log['gan_weight'] = self.losses.adversarial.generator(
-                logits, reconstruction_loss, last_layer
-            )
-            log['l_g_gan'] = parts['l_g_gan']
+            adversarial, discriminator = self.losses.adversarial, _without_wrapper(self.discriminator)
+            discriminator.requires_grad_(False)
+            loss = adversarial.generator(discriminator(image))
+            (adversarial_gradient,) = torch.autograd.grad(loss * scale, image)
             discriminator.requires_grad_(True)
-        return sum(parts.values(), start=self.image.new_zeros(())), self._named(log)
+            layer_gradients = (self._last_layer_gradient(g) / scale for g in (gradient, adversarial_gradient))
+            log['gan_weight'] = weight = adversarial.weight(*layer_gradients)
+            log['l_g_gan'] = weight * loss
+            gradient = gradient + weight * adversarial_gradient
+        log['l_code'] = self.losses.code(self.output.feature, self.output.codes)
+        return (reconstruction * gradient).sum() / scale + log['l_code'], self._named(log)
+
+    def _last_layer_gradient(self, gradient: Tensor) -> Tensor:
+        """Of the weight of the decoder's last convolution, from the gradient at the reconstruction; float32."""
+        layer, feature = self.bare_net.decoder.conv_out, self.output.last_feature
+        assert feature is not None
+        gradient = gradient.to(feature.dtype)
+        return at_least_float32(conv2d_weight(feature, layer.weight.shape, gradient, padding=layer.padding))
 
     def discriminator_loss(self) -> tuple[Tensor, dict[str, Tensor]]:
         """The discriminator's loss on the images and their reconstructions, and the scalars for the log."""

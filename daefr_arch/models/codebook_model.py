@@ -61,7 +61,7 @@ class DAEFRCodebookModel(DAEFRBaseModel):
     def training_step(self, current_iter: int) -> dict[str, Tensor]:
         with self.autocast():
             self.path.forward(self.image)
-            loss, log = self.path.autoencoder_loss(current_iter)
+            loss, log = self.path.autoencoder_loss(current_iter, self.scaler.get_scale())
         self.optimise(self.optimizer_g, loss)
         log.update(self.path.finish_step())
         if self.path.adversarial_active(current_iter):

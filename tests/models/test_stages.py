@@ -76,7 +76,7 @@ def test_stage2_runs_each_path_once_and_trains_all_four_networks(runs, work):
     nets = {label: model.nets[label] for label in ('hq', 'lq', 'd_hq', 'd_lq')}
     for label in ('hq', 'lq'):
         nets[label].encoder.register_forward_hook(lambda *_, label=label: calls.append(label))
-        nets[label].decoder.register_forward_hook(lambda *_, label=label: calls.append(f'{label} decoder'))
+        nets[label].decoder.mid.register_forward_hook(lambda *_, label=label: calls.append(f'{label} decoder'))
     before = {label: parameter_hash([net]) for label, net in nets.items()}
     model.feed_data(next(batches(options, 1)))
     model.optimize_parameters(1)
