@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
 from daefr_arch.kernels import can_fuse
 
@@ -49,6 +50,13 @@ class GroupNormSiLU(nn.GroupNorm):
         return F.silu(super().forward(x), inplace=not torch.is_grad_enabled())
 
 
+def _norm_and_conv(norm: GroupNormSiLU, conv: nn.Conv2d, x: Tensor) -> Tensor:
+    """conv(norm(x)). For the backward pass x alone is kept and its norm computed again: half the memory of training."""
+    if not torch.is_grad_enabled():
+        return conv(norm(x))
+    return checkpoint(lambda x: conv(norm(x)), x, use_reentrant=False, preserve_rng_state=False)
+
+
 class ResidualBlock(nn.Module):
     """Twice GroupNorm, SiLU, 3x3 convolution; 1x1 shortcut where the channels change (Table 5).
 
@@ -67,7 +75,7 @@ class ResidualBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if can_fuse(x):
             return self._forward_fused(x)
-        h = self.conv2(self.norm2(self.conv1(self.norm1(x))))
+        h = _norm_and_conv(self.norm2, self.conv2, _norm_and_conv(self.norm1, self.conv1, x))
         # without gradients in place: large tensors cost more to allocate than to add
         return self.shortcut(x) + h if torch.is_grad_enabled() else h.add_(self.shortcut(x))
 
