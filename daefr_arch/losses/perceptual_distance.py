@@ -36,18 +36,19 @@ class FeatureDistance(nn.Module):
         self.register_buffer('mean', torch.tensor(mean).view(3, 1, 1))
         self.register_buffer('std', torch.tensor(std).view(3, 1, 1))
 
-    def _features(self, x: Tensor) -> list[Tensor]:
-        h = ((x + 1) / 2 - self.mean) / self.std
-        features = []
-        for part in self.slices:
-            h = part(h)
-            features.append(F.normalize(at_least_float32(h), dim=1))
-        return features
-
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        pairs = zip(self._features(x), self._features(y), strict=True)
-        layers = [(a - b).square().sum(1).mean((1, 2)) for a, b in pairs]
-        return torch.stack(layers).mean(0)
+        x, y = (((image + 1) / 2 - self.mean) / self.std for image in (x, y))
+        distances = []
+        for part in self.slices:  # both images at once: no feature is held until all are computed
+            x, y = part(x), part(y)
+            distances.append(_unit_distance(x, y))
+        return torch.stack(distances).mean(0)
+
+
+def _unit_distance(x: Tensor, y: Tensor) -> Tensor:
+    """Squared distance of features (B, C, H, W) that are given unit length, the mean over all places: (B,)."""
+    unit = (F.normalize(at_least_float32(feature), dim=1) for feature in (x, y))
+    return torch.sub(*unit).square().sum(1).mean((1, 2))
 
 
 class LPIPSDistance(nn.Module):
