@@ -25,7 +25,9 @@ class CodebookStatistics(NamedTuple):
 
 def code_counts(indices: Tensor, codebook_size: int) -> Tensor:
     """How often each code occurs in the indices of all processes: (N,) float32."""
-    return sum_over_ranks(torch.bincount(indices.flatten(), minlength=codebook_size).float())
+    ones = torch.ones(indices.numel(), device=indices.device)
+    # torch.bincount would keep the program waiting for the GPU
+    return sum_over_ranks(ones.new_zeros(codebook_size).index_add_(0, indices.flatten(), ones))
 
 
 def codebook_statistics(counts: Tensor) -> CodebookStatistics:

@@ -14,13 +14,15 @@ from daefr_arch.models.distributed import mean_over_ranks
 class LossLog:
     """Holds the scalars of the last step.
 
-    They are read one step late, so that the GPU is not kept waiting; `check` must be called before anything is saved.
+    They are read one step late, so that the GPU is not kept waiting: each step's are copied when the GPU has got there,
+    while the next step is launched. `check` must be called before anything is saved.
     """
 
     def __init__(self) -> None:
         self._names: list[str] = []
         self._values = torch.zeros(0)
         self._own = self._values
+        self._copied: torch.cuda.Event | None = None
         self._paths: Sequence[str] = ()
         self._iteration = 0
 
@@ -30,10 +32,16 @@ class LossLog:
         own = torch.stack([value.detach().float() for value in scalars.values()])
         self._names, self._paths, self._iteration = list(scalars), paths, iteration
         # a not-a-number of one process reaches all of them here, so that all stop
-        self._own, self._values = own, mean_over_ranks(own)
+        self._own, values = own, mean_over_ranks(own)
+        self._values = values.to('cpu', non_blocking=values.is_cuda)
+        if values.is_cuda:
+            self._copied = torch.cuda.Event()
+            self._copied.record()
 
     def check(self) -> None:
         """Raises TrainingError if a scalar of the last step is not finite."""
+        if self._copied is not None:
+            self._copied.synchronize()
         values = zip(self._names, self._values.tolist(), strict=True)
         bad = ', '.join(f'{name} is {value}' for name, value in values if not math.isfinite(value))
         if not bad:
