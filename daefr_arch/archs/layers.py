@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.utils.checkpoint import checkpoint
 
+from daefr_arch.archs.norm_conv import norm_and_conv
 from daefr_arch.kernels import can_fuse
 
 GROUPS = 32  # of every GroupNorm (Table 5)
@@ -50,13 +50,6 @@ class GroupNormSiLU(nn.GroupNorm):
         return F.silu(super().forward(x), inplace=not torch.is_grad_enabled())
 
 
-def _norm_and_conv(norm: GroupNormSiLU, conv: nn.Conv2d, x: Tensor) -> Tensor:
-    """conv(norm(x)). For the backward pass x alone is kept and its norm computed again: half the memory of training."""
-    if not torch.is_grad_enabled():
-        return conv(norm(x))
-    return checkpoint(lambda x: conv(norm(x)), x, use_reentrant=False, preserve_rng_state=False)
-
-
 class ResidualBlock(nn.Module):
     """Twice GroupNorm, SiLU, 3x3 convolution; 1x1 shortcut where the channels change (Table 5).
 
@@ -75,7 +68,7 @@ class ResidualBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if can_fuse(x):
             return self._forward_fused(x)
-        h = _norm_and_conv(self.norm2, self.conv2, _norm_and_conv(self.norm1, self.conv1, x))
+        h = norm_and_conv(self.norm2, self.conv2, norm_and_conv(self.norm1, self.conv1, x))
         # without gradients in place: large tensors cost more to allocate than to add
         return self.shortcut(x) + h if torch.is_grad_enabled() else h.add_(self.shortcut(x))
 
