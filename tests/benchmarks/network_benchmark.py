@@ -1,12 +1,15 @@
 """The network beside the reference written plainly from the paper."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import torch
 
 from daefr_arch.archs.daefr_arch import DAEFR
 from daefr_arch.checkpoints import load_network
 from daefr_arch.restoration.face_network import FaceNetwork
+from daefr_arch.restoration.precision import stage_precisions
+from daefr_arch.restoration.staged_network import StagedNetwork
+from tests.benchmarks.live_tensors import peak_gib
 from tests.benchmarks.reference_network import ReferenceNetwork
 from tests.benchmarks.row import Row, alternate
 from tests.restoration.faces import astronaut
@@ -36,6 +39,7 @@ def network_rows() -> list[Row]:
         ),
         Row('network, CPU, auto is', note='/'.join(chosen)),
         *_default_model_rows(),
+        counted_memory_row(),
         *_gpu_rows(network),
     ]
 
@@ -63,6 +67,24 @@ def _default_model_rows() -> list[Row]:
         per_face, baseline = [s / count for s in seconds], [s / count for s in baseline]
         rows.append(Row(f'default model a face, CPU, batches of {count}', per_face, baseline, at_most=0.5))
     return rows
+
+
+def counted_memory_row() -> Row:
+    """Weights and live tensors of a batch of 32 as `auto` computes it on CUDA, counted without a GPU."""
+    with torch.device('meta'):
+        network = DAEFR().eval().requires_grad_(False).to(memory_format=torch.channels_last)
+        faces = torch.rand(32, 3, 512, 512).contiguous(memory_format=torch.channels_last)
+    ours = StagedNetwork(network, stage_precisions('auto', torch.device('cuda')))
+    reference = ReferenceNetwork(network)
+    with torch.inference_mode():
+        peak = peak_gib(lambda: ours(faces, None)) + _gib({*network.parameters(), *ours.network.parameters()})
+        baseline = peak_gib(lambda: reference(faces)) + _gib(reference.weights.values())
+    name = 'network, batch 32, auto as on CUDA: weights and live tensors, counted on the meta device'
+    return Row(name, [peak], [baseline], at_most=0.25, relative=True, unit='GiB')
+
+
+def _gib(tensors: Iterable[torch.Tensor]) -> float:
+    return sum(tensor.nbytes for tensor in tensors) / 2**30
 
 
 def _gpu_rows(network: DAEFR) -> list[Row]:
