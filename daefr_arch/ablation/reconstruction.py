@@ -1,7 +1,6 @@
 """Aligned faces through the paths of Fig. 6: their reconstructions, strips to look at, and statistics of the codes."""
 
-import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,20 +10,18 @@ from tqdm import tqdm
 
 from daefr_arch.ablation import path_statistics
 from daefr_arch.ablation.codebook_path import CodebookPath
+from daefr_arch.ablation.face_batches import face_batches
 from daefr_arch.ablation.path_statistics import PathRecord, PathStatistics
-from daefr_arch.errors import InputError, WeightsError
+from daefr_arch.errors import WeightsError
 from daefr_arch.metrics.report import json_text
 from daefr_arch.restoration.aligner import resize_face
 from daefr_arch.restoration.atomic_file import make_folder, write_bytes
 from daefr_arch.restoration.contact_sheet import contact_sheet
 from daefr_arch.restoration.face_network import FaceNetwork
-from daefr_arch.restoration.image_file import read_image, write_image
-from daefr_arch.restoration.photo import as_uint8
+from daefr_arch.restoration.image_file import write_image
 
 TITLES = {'hq': 'HQ path', 'lq': 'LQ path', 'hybrid': 'hybrid path'}
 SMALLEST_TILE = 256  # of a strip, in pixels: the titles need them
-
-_logger = logging.getLogger('daefr_arch')
 
 
 @dataclass(frozen=True)
@@ -112,15 +109,12 @@ def reconstruct_faces(
     for folder in {result.parent for source in sources for result in layout.results(source)}:
         make_folder(folder)
     failed: dict[str, str] = {}
-    done = 0
-    for batch in _read_batches(tqdm(sources, unit='face', disable=not progress), face_size, batch_size, failed):
-        faces = list(batch.values())
-        done += len(faces)
+    items = tqdm([(source,) for source in sources], unit='face', disable=not progress)
+    for batch in face_batches(items, batch_size, failed):
+        faces = [resize_face(image, face_size) for _, (image,) in batch]
         reconstructions = [runner.reconstruct(faces) for runner in runners]
-        for source, face, *images in zip(batch, faces, *reconstructions, strict=True):
+        for ((source,), _), face, *images in zip(batch, faces, *reconstructions, strict=True):
             _write_images(layout, source, face, images)
-    if not done:
-        raise InputError(f'none of the {len(sources)} images can be read, as {next(iter(failed.values()))}')
     return [runner.record.summary() for runner in runners], failed
 
 
@@ -143,24 +137,6 @@ def write_statistics(
     }
     write_bytes(layout.statistics, json_text(content).encode())
     write_bytes(layout.counts, path_statistics.to_csv(statistics).encode())
-
-
-def _read_batches(
-    sources: Iterator[Path] | tqdm, face_size: int, batch_size: int, failed: dict[str, str]
-) -> Iterator[dict[Path, np.ndarray]]:
-    """Faces by file, BGR uint8 at `face_size`, `batch_size` at a time; those that cannot be read go to `failed`."""
-    batch: dict[Path, np.ndarray] = {}
-    for source in sources:
-        try:
-            batch[source] = resize_face(as_uint8(read_image(source).pixels), face_size)
-        except InputError as error:
-            failed[str(source)] = str(error)
-            _logger.error('left out: %s', error)
-        if len(batch) == batch_size:
-            yield batch
-            batch = {}
-    if batch:
-        yield batch
 
 
 def _write_images(layout: ReconstructionLayout, source: Path, face: np.ndarray, images: Sequence[np.ndarray]) -> None:

@@ -1,7 +1,6 @@
 """The association of pairs of encoders, measured on files of clean and degraded faces."""
 
-import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +9,11 @@ from torch import Tensor
 from tqdm import tqdm
 
 from daefr_arch.ablation.codebook_files import EncoderPair
+from daefr_arch.ablation.face_batches import face_batches
 from daefr_arch.ablation.similarity import PairSimilarity, SimilarityRecord
-from daefr_arch.errors import InputError
 from daefr_arch.metrics.images import to_tensor
 from daefr_arch.metrics.report import INTERVAL_NOTE, Mean, align, json_text
 from daefr_arch.restoration.aligner import resize_face
-from daefr_arch.restoration.image_file import read_image
-from daefr_arch.restoration.photo import as_uint8
 
 PROTOCOL = {
     'hq_to_lq': "share of the HQ encoder's patches whose most similar patch of the LQ encoder is at their own place",
@@ -25,8 +22,6 @@ PROTOCOL = {
     'off_diagonal': 'mean cosine of the patches at different places',
 }
 _LABELS = {'hq_to_lq': 'HQ→LQ', 'lq_to_hq': 'LQ→HQ', 'diagonal': 'diagonal', 'off_diagonal': 'off the diagonal'}
-
-_logger = logging.getLogger('daefr_arch')
 
 
 def measure_pairs(
@@ -52,34 +47,13 @@ def measure_pairs(
     for pair in pairs.values():
         pair.to(device)
     failed: dict[str, str] = {}
-    done = 0
-    for batch in _read_batches(tqdm(files, unit='face', disable=not progress), batch_size, failed):
-        done += len(batch)
+    for batch in face_batches(tqdm(files, unit='face', disable=not progress), batch_size, failed):
+        images = list(zip(*(images for _, images in batch), strict=True))
         for name, pair in pairs.items():
-            degraded, clean = (_to_batch(faces, pair.resolution).to(device) for faces in zip(*batch, strict=True))
+            degraded, clean = (_to_batch(faces, pair.resolution).to(device) for faces in images)
             with torch.inference_mode():
                 records[name].add(*pair(clean, degraded))
-    if not done:
-        raise InputError(f'none of the {len(files)} pairs can be read, as {next(iter(failed.values()))}')
     return {name: record.summary() for name, record in records.items()}, failed
-
-
-def _read_batches(
-    files: Sequence[tuple[Path, Path]] | tqdm, batch_size: int, failed: dict[str, str]
-) -> Iterator[list[list[np.ndarray]]]:
-    """Degraded and clean faces, BGR uint8, `batch_size` pairs at a time; what cannot be read goes to `failed`."""
-    batch: list[list[np.ndarray]] = []
-    for pair in files:
-        try:
-            batch.append([as_uint8(read_image(file).pixels) for file in pair])
-        except InputError as error:
-            failed[str(pair[0])] = str(error)
-            _logger.error('left out: %s', error)
-        if len(batch) == batch_size:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
 
 
 def _to_batch(faces: Sequence[np.ndarray], resolution: int) -> Tensor:

@@ -106,7 +106,7 @@ def test_a_file_that_cannot_be_read_does_not_stop_the_others(run, files, faces, 
     for name in ('0', '2'):
         (faces / f'lq/{name}_00.png').write_bytes(b'no image')
     assert run(f'a={files}/association.ckpt', extra=['--overwrite']) == cli.FAILED
-    assert 'none of the 3 pairs can be read' in caplog.text
+    assert 'none of the 3 images can be read' in caplog.text
 
 
 def test_wrong_arguments_are_found_before_work(run, files, faces, caplog, monkeypatch):
