@@ -54,7 +54,8 @@ class PhotoJob:
         """Marks the photo as failed: nothing of it is written."""
         self.error = str(error)
         self.photo = self.work = None
-        _logger.error('%s: %s', self.source.name, error)
+        named = self.source.name in self.error  # as errors of reading do
+        _logger.error('%s', self.error if named else f'{self.source.name}: {self.error}')
 
     @property
     def pixels(self) -> int:

@@ -212,7 +212,11 @@ class DAEFRRestorer:
             faces = [center_face(faces, height, width)]
         for face in faces:
             report = FaceReport.of(face)
-            matrix = estimate_alignment(face.landmarks, self.face_size)
+            try:
+                matrix = estimate_alignment(face.landmarks, self.face_size)
+            except InputError as error:
+                work.report.warnings.append(f'a face was left out: {error}')
+                continue
             if similarity_scale(matrix) * self.upscale < 0.5:
                 side = round(self.face_size / similarity_scale(matrix))
                 report.warnings.append(f'{side} px wide, restored at {self.face_size} px: the result is softer')

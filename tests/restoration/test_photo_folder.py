@@ -240,6 +240,13 @@ def test_existing_results(tmp_path, face):
     assert [Path(line['input']).name for line in lines(layout.root)] == ['a.png', 'b.png']
 
 
+def test_a_photo_that_fails_is_named_once(tmp_path, face, caplog):
+    (tmp_path / 'broken.png').write_bytes(b'no image')
+    run([tmp_path / 'broken.png'], OutputLayout(tmp_path / 'out'))
+    (message,) = (record.getMessage() for record in caplog.records if record.levelname == 'ERROR')
+    assert message.count('broken.png') == 1
+
+
 def test_disk_full_leaves_nothing_half_written(tmp_path, face):
     """A real failing write, as any user: the process may write no file above 40 kB, as small PNGs are."""
     noise = np.random.default_rng(0).integers(1, 256, (200, 200, 3), np.uint8)

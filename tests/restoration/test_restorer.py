@@ -293,3 +293,16 @@ def test_weight_out_of_range() -> None:
 def test_face_network_refuses_other_sizes() -> None:
     with pytest.raises(InputError, match=r'\(64, 64, 3\)'):
         FaceNetwork(FakeNetwork(), device='cpu').restore([np.zeros((32, 32, 3), np.uint8)])
+
+
+def test_a_face_without_an_alignment_is_left_out_and_the_others_are_restored() -> None:
+    class OnePoint(FakeDetector):
+        def detect(self, img: np.ndarray) -> list[DetectedFace]:
+            (face,) = super().detect(img)
+            return [DetectedFace(face.box, face.score, np.full((5, 2), 200.0)), face]
+
+    some = DAEFRRestorer(FakeNetwork(), detector=OnePoint((0, 0)), device='cpu', precision='fp32')
+    crops, faces, restored = some.enhance(astronaut())
+    assert len(crops) == len(faces) == len(some.last_report.faces) == 1
+    assert restored.shape == (1024, 1024, 3)
+    assert 'a face was left out: no similarity maps the landmarks' in some.last_report.warnings[0]
