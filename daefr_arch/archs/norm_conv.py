@@ -12,15 +12,21 @@ from torch.utils.checkpoint import checkpoint
 def norm_and_conv(norm: nn.GroupNorm, conv: nn.Conv2d, x: Tensor) -> Tensor:
     """conv(norm(x)), x: (B, C, H, W), for a norm that includes SiLU and a 3x3 convolution padded by one.
 
-    For the backward pass only x is kept: what lies between is computed again, without the convolution.
+    For the backward pass only x is kept: what lies between is computed again, without the convolution. A network that
+    torch.compile traces for a CPU is left to the compiler, which keeps more: there time is dearer than memory.
     """
-    if not torch.is_grad_enabled():
+    if not torch.is_grad_enabled() or (torch.compiler.is_compiling() and not x.is_cuda):
         return conv(norm(x))
-    if torch.compiler.is_compiling():  # which fuses what is computed again
-        return checkpoint(lambda x: conv(norm(x)), x, use_reentrant=False, preserve_rng_state=False)
+    if torch.compiler.is_compiling():
+        return computed_again(norm, conv, x)
     device = x.device.type
     dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x.dtype
     return _NormAndConv.apply(x, norm.weight, norm.bias, conv.weight, conv.bias, norm.num_groups, norm.eps, dtype)
+
+
+def computed_again(norm: nn.Module, conv: nn.Module, x: Tensor) -> Tensor:
+    """The same for the compiler, which fuses what is computed again with the backward pass."""
+    return checkpoint(lambda x: conv(norm(x)), x, use_reentrant=False, preserve_rng_state=False)
 
 
 class _NormAndConv(torch.autograd.Function):
