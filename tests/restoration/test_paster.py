@@ -84,7 +84,7 @@ def test_equal_faces_overlap_like_one() -> None:
 
 
 def test_agrees_with_facexlib() -> None:
-    """At upscale 1, where facexlib has no shift, inside its mask's flat part; it truncates."""
+    """At upscale 1, where facexlib has no shift, in the flat part of its mask; it truncates, OpenCV 4 rounds places."""
     matrix = estimate_alignment(ASTRONAUT_LANDMARKS, 256)
     face = np.random.default_rng(0).integers(0, 255, (256, 256, 3)).astype(np.uint8)
     face = cv2.GaussianBlur(face, (0, 0), 4)
@@ -96,7 +96,9 @@ def test_agrees_with_facexlib() -> None:
     pasted = paste_faces(astronaut(), [RestoredFace(face, feather_mask(256), matrix)], 1)
     flat = cv2.warpAffine((feather_mask(256) == 1).astype(np.uint8), paste_matrix(matrix, 1), (512, 512)) == 1
     assert flat.mean() > 0.05
-    assert np.abs(pasted[flat].astype(int) - expected[flat]).max() <= 1
+    difference = np.abs(pasted[flat].astype(int) - expected[flat])
+    assert difference.max() <= 2
+    assert difference.mean() < 0.7
     outside = cv2.warpAffine(np.ones((256, 256), np.uint8), paste_matrix(matrix, 1), (512, 512)) == 0
     np.testing.assert_array_equal(pasted[outside], astronaut()[outside])  # facexlib's truncation darkens some by 1
     assert np.abs(astronaut()[outside].astype(int) - expected[outside]).max() <= 1
