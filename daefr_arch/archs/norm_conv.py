@@ -44,7 +44,7 @@ class _NormAndConv(torch.autograd.Function):
         eps: float,
         dtype: torch.dtype,
     ) -> Tensor:
-        wide = x.to(torch.promote_types(x.dtype, weight.dtype))
+        wide = _widened(x, weight.dtype)
         batch, channels, pixels = x.shape[0], x.shape[1], x.shape[2:].numel()
         h, mean, rstd = torch.native_group_norm(wide, weight, bias, batch, channels, pixels, groups, eps)
         ctx.save_for_backward(x, weight, bias, kernel, mean, rstd)
@@ -56,7 +56,7 @@ class _NormAndConv(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, bias, kernel, mean, rstd = ctx.saved_tensors
         channels, groups = ctx.sizes[1], ctx.sizes[3]
-        wide = x.to(torch.promote_types(x.dtype, weight.dtype))
+        wide = _widened(x, weight.dtype)
         scale = rstd.repeat_interleave(channels // groups, 1) * weight
         shift = bias - mean.repeat_interleave(channels // groups, 1) * scale
         normed = torch.addcmul(shift[..., None, None], wide, scale[..., None, None])
@@ -76,3 +76,10 @@ class _NormAndConv(torch.autograd.Function):
         outputs = (*gradients, kernel_gradient, kernel_bias_gradient)
         typed = (None if g is None else g.to(of.dtype) for g, of in zip(outputs, inputs, strict=True))
         return *typed, None, None, None
+
+
+def _widened(x: Tensor, dtype: torch.dtype) -> Tensor:
+    """x in `dtype` at least, laid out as PyTorch's GroupNorm takes it: channels_last on the CPU only."""
+    if x.device.type != 'cpu' or not x.is_contiguous(memory_format=torch.channels_last):
+        x = x.contiguous()
+    return x.to(torch.promote_types(x.dtype, dtype))

@@ -4,7 +4,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from daefr_arch.archs.layers import GroupNormSiLU
-from daefr_arch.archs.norm_conv import computed_again, norm_and_conv
+from daefr_arch.archs.norm_conv import _widened, computed_again, norm_and_conv
 
 CHANNELS = 32
 
@@ -87,3 +87,12 @@ def test_compiled_it_is_one_graph(function, maps: int) -> None:
     compiled = torch.compile(lambda norm, conv, x: function(norm, conv, x).sin(), fullgraph=True)
     torch.testing.assert_close(compiled(norm, conv, x), conv(norm(x)).sin())
     assert kept_maps(norm, conv, x, compiled) == maps
+
+
+def test_group_norm_gets_the_layout_that_its_device_takes() -> None:
+    """PyTorch's GPU kernels read memory in the order of NCHW, whatever the strides say."""
+    x = torch.empty(2, CHANNELS, 6, 7, dtype=torch.bfloat16).contiguous(memory_format=torch.channels_last)
+    assert _widened(x, torch.float32).is_contiguous(memory_format=torch.channels_last)
+    elsewhere = _widened(x.to('meta'), torch.float32)
+    assert elsewhere.is_contiguous()
+    assert elsewhere.dtype == torch.float32
