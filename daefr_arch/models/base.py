@@ -4,7 +4,7 @@ A stage is a subclass, registered in MODEL_REGISTRY, that writes four methods:
 
     def init_networks(self) -> None:
         net = self.build('g', 'daefr')               # network_g of the options, weights of path.pretrain_network_g
-        ...                                          # load, freeze parts
+        ...                                          # load_stage_network(...), freeze parts
         self.net_g = self.prepare('g', net)          # device, memory format, compile, DistributedDataParallel, EMA
 
     def init_training(self) -> None:                 # losses (build_loss), then

@@ -52,12 +52,12 @@ class FaceNetwork:
 
     def _build_forward(self, compile: bool) -> Forward:
         """(x, s_lq) -> restored faces, float32, in the chosen precisions."""
-        if not isinstance(self.network, DAEFR):
-            return self._autocast_forward
-        staged = StagedNetwork(self.network, self.precisions, compile=compile)
-        if self.device.type == 'cuda':
-            return GraphedForward(staged)
-        return freed_memory_kept()(staged) if self.device.type == 'cpu' else staged
+        forward: Forward = self._autocast_forward
+        if isinstance(self.network, DAEFR):
+            forward = StagedNetwork(self.network, self.precisions, compile=compile)
+            if self.device.type == 'cuda':
+                return GraphedForward(forward)
+        return freed_memory_kept()(forward) if self.device.type == 'cpu' else forward
 
     def _autocast_forward(self, x: torch.Tensor, s_lq: float | None) -> torch.Tensor:
         """Of a network whose stages are unknown."""

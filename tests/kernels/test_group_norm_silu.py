@@ -46,6 +46,12 @@ def test_norm_adds_the_bias_first() -> None:
     torch.testing.assert_close(norm(x, bias), norm(x + bias[:, None, None]))
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason='no GPU')
+def test_kernels_work_on_the_gpu() -> None:
+    kernels.kernels_work.cache_clear()
+    assert kernels.kernels_work(0)
+
+
 @pytest.mark.parametrize(
     'failure', [subprocess.CalledProcessError(1, 'gcc'), RuntimeError('no C compiler'), float('nan'), 0.1]
 )

@@ -1,3 +1,6 @@
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 import pytest
 import torch
@@ -5,7 +8,7 @@ import torch
 from daefr_arch.archs.daefr_arch import DAEFR
 from daefr_arch.checkpoints import load_network
 from daefr_arch.data.degradation import DegradationRanges, degrade, draw_params
-from daefr_arch.restoration import precision
+from daefr_arch.restoration import face_network, precision
 from daefr_arch.restoration.aligner import crop_face, estimate_alignment
 from daefr_arch.restoration.cuda_graph import GraphedForward
 from daefr_arch.restoration.detector import build_detector
@@ -97,3 +100,23 @@ def test_graphs_get_batches_of_a_power_of_two(monkeypatch: pytest.MonkeyPatch) -
     restored = network.restore(faces)
     assert shapes == [4]
     assert all(np.array_equal(a, b) for a, b in zip(restored, expected, strict=True))
+
+
+@pytest.mark.parametrize('kind', ['daefr', 'another network'])
+def test_on_a_cpu_every_network_computes_with_freed_memory_kept(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else comparing the seconds of two networks would not be fair."""
+    log: list[str] = []
+
+    @contextmanager
+    def kept() -> Iterator[None]:
+        log.append('enter')
+        yield
+        log.append('exit')
+
+    monkeypatch.setattr(face_network, 'freed_memory_kept', kept)
+    sizes = {'resolution': 16, 'ch': 32, 'ch_mult': (1,), 'num_res_blocks': 1, 'n_layers': 1, 'dim_embd': 64}
+    network = DAEFR(**sizes, encoders='hq') if kind == 'daefr' else FakeNetwork(resolution=16)
+    computed = network.decoder.conv_out if isinstance(network, DAEFR) else network
+    computed.register_forward_hook(lambda *_: log.append('forward'))
+    FaceNetwork(network, device='cpu', precision='fp32').restore([np.zeros((16, 16, 3), np.uint8)])
+    assert log == ['enter', 'forward', 'exit']
