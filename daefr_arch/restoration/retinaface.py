@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from facexlib.detection.retinaface import RetinaFace
 from facexlib.detection.retinaface_utils import decode, decode_landm
+from torch.fx.experimental.optimization import fuse
 from torchvision.ops import nms
 
 from daefr_arch.errors import InputError, WeightsError
@@ -43,13 +44,15 @@ class RetinaFaceDetector:
         self.device = torch.device(device)
         self.score_threshold = score_threshold
         self.min_face_size = min_face_size
-        self.network = RetinaFace(network_name=network, device=self.device)
+        retinaface = RetinaFace(network_name=network, device=self.device).eval()
+        self.variance = retinaface.cfg['variance']
         state = {key.removeprefix('module.'): value for key, value in state_dict.items()}
         try:
-            self.network.load_state_dict(state, strict=True)
+            retinaface.load_state_dict(state, strict=True)
         except RuntimeError as error:
             raise WeightsError(f'these are not weights of RetinaFace {network}: {str(error)[:300]}') from error
-        self.network.to(self.device).eval()
+        # batch norms folded into their convolutions: a third of the time on a CPU, and fewer maps
+        self.network = fuse(retinaface.to(self.device)).to(memory_format=torch.channels_last)
 
     def detect(self, img: np.ndarray) -> list[DetectedFace]:
         """The faces of a photo (H, W, 3) BGR uint8, the surest first."""
@@ -70,17 +73,15 @@ class RetinaFaceDetector:
             img_pass = cv2.resize(img, (width, height), interpolation=interpolation)
         else:
             img_pass = img
-        pixels = torch.tensor(img_pass, device=self.device).permute(2, 0, 1)[None].float()
-        mean = torch.tensor(MEAN_BGR, device=self.device).view(1, 3, 1, 1)
-        offsets, scores, landmarks = (output[0] for output in self.network(pixels - mean))
+        pixels = torch.tensor(img_pass, device=self.device).float().sub_(torch.tensor(MEAN_BGR, device=self.device))
+        offsets, scores, landmarks = (output[0] for output in self.network(pixels.permute(2, 0, 1)[None]))
         scores = scores[:, 1]
         keep = scores > self.score_threshold
         anchors = prior_boxes(height, width).to(self.device)[keep]
-        variance = self.network.cfg['variance']
         # decoded coordinates are fractions of the pass, whatever its size: scaled to the photo's own pixels
         size = torch.tensor(img.shape[1::-1], device=self.device)
-        boxes = decode(offsets[keep], anchors, variance) * size.repeat(2)
-        points = decode_landm(landmarks[keep], anchors, variance) * size.repeat(5)
+        boxes = decode(offsets[keep], anchors, self.variance) * size.repeat(2)
+        points = decode_landm(landmarks[keep], anchors, self.variance) * size.repeat(5)
         rows = torch.cat((boxes, scores[keep, None], points), dim=1).double().cpu().numpy()
         if is_coarsest:
             return rows

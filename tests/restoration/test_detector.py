@@ -18,6 +18,13 @@ def detector() -> RetinaFaceDetector:
     return build_detector('retinaface_mobile0.25_onnx')
 
 
+@pytest.fixture(scope='module')
+def facexlib_network() -> RetinaFace:
+    network = RetinaFace('mobile0.25', device='cpu').eval()
+    network.load_state_dict(embedded_retinaface.embedded_state_dict())
+    return network
+
+
 def on_canvas(img: np.ndarray, scale: float, height: int, width: int) -> np.ndarray:
     """The photo, resized, in the middle of a grey canvas."""
     img = cv2.resize(img, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
@@ -38,15 +45,32 @@ def test_embedded_weights_agree_with_the_onnx_file(detector: RetinaFaceDetector)
         np.testing.assert_allclose(ours.numpy(), theirs, atol=1e-4)
 
 
-def test_anchors_are_facexlibs(detector: RetinaFaceDetector) -> None:
+def test_anchors_are_facexlibs(facexlib_network: RetinaFace) -> None:
     for size in ((160, 224), (75, 101)):
-        expected = PriorBox(detector.network.cfg, image_size=size).forward()
+        expected = PriorBox(facexlib_network.cfg, image_size=size).forward()
         torch.testing.assert_close(prior_boxes(*size), expected)
 
 
-def test_one_pass_agrees_with_facexlib(detector: RetinaFaceDetector) -> None:
+@pytest.mark.parametrize('name', ['resnet50', 'mobile0.25'])
+def test_folded_norms_change_nothing(name: str, tmp_path) -> None:
+    """With statistics unlike the initial ones, which fold to nothing; the folded weights are rounded to float32."""
+    network = RetinaFace(name, device='cpu').eval()
+    for norm in (module for module in network.modules() if isinstance(module, torch.nn.BatchNorm2d)):
+        for tensor in (norm.weight.data, norm.running_var):
+            tensor.uniform_(0.5, 1.5)
+        for tensor in (norm.bias.data, norm.running_mean):
+            tensor.normal_()
+    torch.save(network.state_dict(), tmp_path / 'weights.pth')
+    folded = build_detector(f'retinaface_{name}', weights=tmp_path / 'weights.pth').network
+    assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in folded.modules())
+    x = torch.randn(1, 3, 75, 101, dtype=torch.float64)
     with torch.no_grad():
-        expected = detector.network.detect_faces(astronaut().copy(), conf_threshold=0.9)
+        torch.testing.assert_close(folded.double()(x), network.double()(x), rtol=1e-3, atol=1e-5)
+
+
+def test_one_pass_agrees_with_facexlib(detector: RetinaFaceDetector, facexlib_network: RetinaFace) -> None:
+    with torch.no_grad():
+        expected = facexlib_network.detect_faces(astronaut().copy(), conf_threshold=0.9)
     rows = merge(detector._detect_at(astronaut(), 1.0, is_coarsest=True))
     np.testing.assert_allclose(rows[:, :4], expected[:, :4], atol=1e-2)
     np.testing.assert_allclose(rows[:, 5:], expected[:, 5:], atol=1e-2)
@@ -128,10 +152,10 @@ def test_impossible_options(options: dict, message: str) -> None:
         build_detector(**options)
 
 
-def test_facexlib_weights_from_a_file(tmp_path, detector: RetinaFaceDetector) -> None:
+def test_facexlib_weights_from_a_file(tmp_path, detector: RetinaFaceDetector, facexlib_network: RetinaFace) -> None:
     """facexlib's file has 'module.' before every name."""
     path = tmp_path / 'detection_mobilenet0.25_Final.pth'
-    torch.save({f'module.{key}': value for key, value in detector.network.state_dict().items()}, path)
+    torch.save({f'module.{key}': value for key, value in facexlib_network.state_dict().items()}, path)
     given = build_detector('retinaface_mobile0.25', weights=path)
     np.testing.assert_allclose(given.detect(astronaut())[0].landmarks, detector.detect(astronaut())[0].landmarks)
     with pytest.raises(WeightsError, match='not weights of RetinaFace resnet50'):
@@ -149,7 +173,7 @@ def test_auto_prefers_weights_at_hand(tmp_path, monkeypatch: pytest.MonkeyPatch)
     network = RetinaFace('mobile0.25', device='cpu')
     torch.save(network.state_dict(), tmp_path / 'detection_mobilenet0.25_Final.pth')
     chosen = build_detector('auto', offline=True)
-    key = 'body.stage1.0.0.weight'
+    key = 'ClassHead.0.conv1x1.weight'
     torch.testing.assert_close(chosen.network.state_dict()[key], network.state_dict()[key])
 
 
