@@ -141,7 +141,9 @@ def _paste(method: Method, faces: FaceSet, photo: FacesOfPhoto, upscale: float) 
         RestoredFace(faces.read(method.name, name), mask, matrix)
         for name, matrix in zip(photo.names, photo.matrices, strict=True)
     ]
-    return paste_faces(enlarge_photo(read_image(photo.source).pixels, upscale, None), pasted, upscale)
+    whole = enlarge_photo(read_image(photo.source).pixels, upscale)
+    paste_faces(whole, pasted, upscale)
+    return whole
 
 
 def _hardware(device: torch.device) -> str:

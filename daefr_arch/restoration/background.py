@@ -28,7 +28,7 @@ class BackgroundUpsampler(Protocol):
 
 
 def enlarge_photo(img: np.ndarray, upscale: float, upsampler: BackgroundUpsampler | None = None) -> np.ndarray:
-    """A photo (H, W, 3), uint8 or uint16, at `upscale` times its size, by `upsampler` or else by Lanczos."""
+    """A new array: the photo (H, W, 3), uint8 or uint16, at `upscale` times its size, by `upsampler` or Lanczos."""
     height, width = (max(1, int(side * upscale)) for side in img.shape[:2])
     enlarged = img if upsampler is None else upsampler.enhance(img, outscale=upscale)[0]
     if enlarged.dtype != img.dtype:

@@ -45,12 +45,11 @@ def encode(photo: Photo, extension: str, *, quality: int) -> bytes:
         return _encode_png(photo, exif)
     if photo.pixels.dtype != np.uint8:
         _logger.warning('%s holds 8 bits a channel: the 16 bits of the photo are rounded', name)
-    image = Image.fromarray(cv2.cvtColor(as_uint8(photo.pixels), cv2.COLOR_BGR2RGB))
     buffer = BytesIO()
     if name == 'WEBP':
-        if photo.alpha is not None:
-            image.putalpha(Image.fromarray(as_uint8(photo.alpha)))
-        image.save(buffer, 'WEBP', quality=quality, exif=exif or b'', icc_profile=photo.icc_profile)
+        _pillow_image(photo, photo.alpha).save(
+            buffer, 'WEBP', quality=quality, exif=exif or b'', icc_profile=photo.icc_profile
+        )
         return buffer.getvalue()
 
     if photo.alpha is not None:
@@ -58,10 +57,22 @@ def encode(photo: Photo, extension: str, *, quality: int) -> bytes:
     if exif and len(exif) > _LONGEST_JPEG_EXIF:
         _logger.warning('JPEG holds at most 64 KiB of EXIF: it is dropped')
         exif = None
-    if _fits_one_channel(photo):
-        image = image.convert('L')
+    image = Image.fromarray(as_uint8(_one_channel(photo))) if _fits_one_channel(photo) else _pillow_image(photo)
     image.save(buffer, 'JPEG', quality=quality, subsampling=0, exif=exif or b'', icc_profile=photo.icc_profile)
     return buffer.getvalue()
+
+
+def _pillow_image(photo: Photo, alpha: np.ndarray | None = None) -> Image.Image:
+    """The colours, and an alpha (H, W), as 8 bits in an array that the image shares instead of copying it."""
+    rgba = cv2.cvtColor(as_uint8(photo.pixels), cv2.COLOR_BGR2RGBA)
+    if alpha is not None:
+        rgba[..., 3] = as_uint8(alpha)
+    mode = 'RGBX' if alpha is None else 'RGBA'
+    return Image.frombuffer(mode, rgba.shape[1::-1], rgba, 'raw', mode, 0, 1)
+
+
+def _one_channel(photo: Photo) -> np.ndarray:
+    return np.ascontiguousarray(photo.pixels[..., 0])
 
 
 def _fits_one_channel(photo: Photo) -> bool:
@@ -74,7 +85,7 @@ def _encode_png(photo: Photo, exif: bytes | None) -> bytes:
     if photo.alpha is not None:
         pixels = np.dstack((pixels, photo.alpha))
     elif _fits_one_channel(photo):
-        pixels = np.ascontiguousarray(pixels[..., 0])
+        pixels = _one_channel(photo)
     encoded = cv2.imencode('.png', pixels)[1].tobytes()
     # OpenCV writes no metadata: insert its chunks behind the header
     chunks = b''

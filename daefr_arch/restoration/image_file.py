@@ -32,6 +32,7 @@ DEFAULT_MAX_PIXELS = 150_000_000
 # what Pillow and OpenCV raise on damaged files
 _DAMAGED = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, OverflowError, struct.error, cv2.error)
 _PILLOW_WARNS_ABOVE = 80_000_000
+_BAND_ROWS = 256
 
 _logger = logging.getLogger('daefr_arch')
 _pillow_limit = threading.Lock()
@@ -178,9 +179,22 @@ def _decode_16_bit(data: bytes) -> tuple[np.ndarray, np.ndarray | None, bool]:
 def _decode_8_bit(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None, bool]:
     grey = image.mode in ('1', 'L', 'LA', 'La')
     if image.has_transparency_data:
-        rgba = np.asarray(image.convert('RGBA'))
-        return cv2.cvtColor(rgba, cv2.COLOR_RGBA2BGR), rgba[..., 3].copy(), grey
-    return cv2.cvtColor(np.asarray(image.convert('RGB')), cv2.COLOR_RGB2BGR), None, grey
+        bgra = _converted(image, 'RGBA', cv2.COLOR_RGBA2BGRA)
+        return np.ascontiguousarray(bgra[..., :3]), bgra[..., 3].copy(), grey
+    return _converted(image, 'RGB', cv2.COLOR_RGB2BGR), None, grey
+
+
+def _converted(image: Image.Image, mode: str, code: int) -> np.ndarray:
+    """The image (H, W, channels) in this mode of Pillow, its channels in the order of OpenCV's conversion code.
+
+    In bands: converting the whole image, and taking its bytes, would each hold one or two copies more of it.
+    """
+    pixels = np.empty((image.height, image.width, len(mode)), np.uint8)
+    for top in range(0, image.height, _BAND_ROWS):
+        bottom = min(top + _BAND_ROWS, image.height)
+        band = image.crop((0, top, image.width, bottom)).convert(mode)
+        pixels[top:bottom] = cv2.cvtColor(np.asarray(band), code)
+    return pixels
 
 
 def _to_srgb(image: Image.Image) -> Image.Image:

@@ -40,22 +40,20 @@ def paste_matrix(matrix: np.ndarray, upscale: float) -> np.ndarray:
     return inverse
 
 
-def paste_faces(photo: np.ndarray, faces: Sequence[RestoredFace], upscale: float) -> np.ndarray:
-    """Pastes faces into a photo (H, W, 3) BGR uint8 or uint16 that is already upscaled; returns a new photo.
+def paste_faces(photo: np.ndarray, faces: Sequence[RestoredFace], upscale: float) -> None:
+    """Pastes faces, in place, into a photo (H, W, 3) BGR uint8 or uint16 that is already upscaled.
 
     Pixels outside the masks are untouched. Where masks overlap, faces are averaged by their masks, so that neither
     border shows and their order does not matter. The cost is that of the faces' rectangles.
     """
     if photo.ndim != 3 or photo.shape[2] != 3 or photo.dtype not in MAX_VALUE:
         raise InputError(f'paste: expected a BGR uint8 or uint16 photo (H, W, 3), got {photo.dtype} {photo.shape}')
-    result = photo.copy()
     matrices = [paste_matrix(face.matrix, upscale) for face in faces]
     patches = [_patch(face.mask, matrix, photo.shape) for face, matrix in zip(faces, matrices, strict=True)]
     for index, (face, matrix) in enumerate(zip(faces, matrices, strict=True)):
         alpha = _share(patches, index)
         if alpha is not None:
-            _blend(result, face.face, matrix, alpha, patches[index].rectangle)
-    return result
+            _blend(photo, face.face, matrix, alpha, patches[index].rectangle)
 
 
 def _patch(mask: np.ndarray, matrix: np.ndarray, shape: tuple[int, ...]) -> _Patch:

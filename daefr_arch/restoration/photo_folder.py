@@ -197,12 +197,14 @@ def _restore(restorer: Restorer, jobs: Sequence[PhotoJob], weight: float | None)
 
 
 def _paste(job: PhotoJob, restorer: Restorer) -> PhotoJob:
-    if job.work is not None:
+    if job.work is not None and job.photo is not None:
         with job.step():
             if job.report.status == FAILED:
                 raise InputError('no face could be restored: ' + '; '.join(job.report.faces[0].warnings))
-            job.crops, job.faces, job.restored = restorer.finish(job.work)
-            job.work = None
+            job.crops, job.faces, whole = restorer.finish(job.work)
+            if whole is not None:
+                job.restored = job.photo.with_pixels(whole)
+            job.photo = job.work = None
     return job
 
 
@@ -211,7 +213,7 @@ def _write(pasted: Future[PhotoJob], layout: OutputLayout, upscale: float, draw_
     job = pasted.result()
     outputs: dict[str, list[str]] = {}
     with job.step('write'):
-        if job.photo is not None:
+        if job.error is None:
             for kind, path, image in _outputs(job, layout, upscale, draw_box):
                 write_image(path, image)
                 outputs.setdefault(kind, []).append(str(path))
@@ -235,9 +237,8 @@ def _outputs(
         if path := layout.comparison(job.source, index):
             yield 'cmp', path, np.hstack((crop, face))
     path = layout.photo(job.source)
-    if path and job.photo and job.restored is not None:
-        whole = job.photo.with_pixels(job.restored)
-        yield 'photo', path, _with_boxes(whole, job.report, upscale) if draw_box else whole
+    if path and job.restored is not None:
+        yield 'photo', path, _with_boxes(job.restored, job.report, upscale) if draw_box else job.restored
 
 
 def _with_boxes(photo: Photo, report: PhotoReport, upscale: float) -> Photo:

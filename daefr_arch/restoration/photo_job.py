@@ -26,7 +26,7 @@ _logger = logging.getLogger(__name__)
 
 @dataclass
 class PhotoJob:
-    """One photo on its way: what is known of it, and its results until they are written."""
+    """One photo on its way: what is known of it, and its results until they are written; `photo` until it is pasted."""
 
     source: Path
     photo: Photo | None = None
@@ -36,7 +36,7 @@ class PhotoJob:
     error: str | None = None
     crops: list[np.ndarray] = field(default_factory=list)
     faces: list[np.ndarray] = field(default_factory=list)
-    restored: np.ndarray | None = None
+    restored: Photo | None = None
     warnings: tuple[str, ...] = ()
 
     @contextmanager

@@ -269,7 +269,7 @@ class DAEFRRestorer:
             start = time.perf_counter()
             img = enlarge_photo(work.img, self.upscale, self.bg_upsampler)
             enlarged = time.perf_counter()
-            img = paste_faces(img, self._pasted(work), self.upscale)
+            paste_faces(img, self._pasted(work), self.upscale)
             work.report.seconds['background'] = enlarged - start
             work.report.seconds['paste'] = time.perf_counter() - enlarged
         crops = [crop for crop, face in zip(work.crops, work.restored, strict=True) if face is not None]

@@ -62,7 +62,9 @@ def rows(
 def _ours(photo: np.ndarray, restored: list[np.ndarray], matrices: list[np.ndarray], upscale: int) -> np.ndarray:
     mask = feather_mask(FACE_SIZE)
     faces = [RestoredFace(face, mask, matrix) for face, matrix in zip(restored, matrices, strict=True)]
-    return paste_faces(enlarge_photo(photo, upscale), faces, upscale)
+    enlarged = enlarge_photo(photo, upscale)
+    paste_faces(enlarged, faces, upscale)
+    return enlarged
 
 
 def _facexlib(photo: np.ndarray, restored: list[np.ndarray], matrices: list[np.ndarray], upscale: int) -> np.ndarray:
