@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from facexlib.detection.retinaface import RetinaFace
 from facexlib.detection.retinaface_utils import decode, decode_landm
-from torch.fx.experimental.optimization import fuse
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torchvision.ops import nms
 
 from daefr_arch.errors import InputError, WeightsError
@@ -44,15 +45,14 @@ class RetinaFaceDetector:
         self.device = torch.device(device)
         self.score_threshold = score_threshold
         self.min_face_size = min_face_size
-        retinaface = RetinaFace(network_name=network, device=self.device).eval()
-        self.variance = retinaface.cfg['variance']
+        self.network = RetinaFace(network_name=network, device=self.device).eval()
         state = {key.removeprefix('module.'): value for key, value in state_dict.items()}
         try:
-            retinaface.load_state_dict(state, strict=True)
+            self.network.load_state_dict(state, strict=True)
         except RuntimeError as error:
             raise WeightsError(f'these are not weights of RetinaFace {network}: {str(error)[:300]}') from error
-        # batch norms folded into their convolutions: a third of the time on a CPU, and fewer maps
-        self.network = fuse(retinaface.to(self.device)).to(memory_format=torch.channels_last)
+        _fold_norms(self.network)
+        self.network.to(self.device).to(memory_format=torch.channels_last)
 
     def detect(self, img: np.ndarray) -> list[DetectedFace]:
         """The faces of a photo (H, W, 3) BGR uint8, the surest first."""
@@ -80,12 +80,24 @@ class RetinaFaceDetector:
         anchors = prior_boxes(height, width).to(self.device)[keep]
         # decoded coordinates are fractions of the pass, whatever its size: scaled to the photo's own pixels
         size = torch.tensor(img.shape[1::-1], device=self.device)
-        boxes = decode(offsets[keep], anchors, self.variance) * size.repeat(2)
-        points = decode_landm(landmarks[keep], anchors, self.variance) * size.repeat(5)
+        variance = self.network.cfg['variance']
+        boxes = decode(offsets[keep], anchors, variance) * size.repeat(2)
+        points = decode_landm(landmarks[keep], anchors, variance) * size.repeat(5)
         rows = torch.cat((boxes, scores[keep, None], points), dim=1).double().cpu().numpy()
         if is_coarsest:
             return rows
         return rows[(rows[:, 2:4] - rows[:, :2]).max(axis=1) <= LARGEST_FACE_OF_PASS / scale]
+
+
+def _fold_norms(module: nn.Module) -> None:
+    """Folds each batch norm into the convolution before it, which halves a CPU's memory for a pass and saves time."""
+    previous_name, previous = '', None
+    for name, child in list(module.named_children()):
+        if isinstance(child, nn.BatchNorm2d) and isinstance(previous, nn.Conv2d):
+            setattr(module, previous_name, fuse_conv_bn_eval(previous, child))
+            setattr(module, name, nn.Identity())
+        _fold_norms(child)
+        previous_name, previous = name, child
 
 
 def pyramid(height: int, width: int) -> list[float]:
