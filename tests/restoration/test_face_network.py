@@ -4,6 +4,7 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from daefr_arch.archs.daefr_arch import DAEFR
 from daefr_arch.checkpoints import load_network
@@ -14,6 +15,8 @@ from daefr_arch.restoration.cuda_graph import GraphedForward
 from daefr_arch.restoration.detector import build_detector
 from daefr_arch.restoration.face_network import FaceNetwork
 from daefr_arch.restoration.precision import StagePrecisions, stage_precisions
+from daefr_arch.restoration.staged_network import StagedNetwork
+from tests.restoration.emulated_tf32 import EmulatedTF32, round_to_tf32
 from tests.restoration.faces import FakeNetwork, astronaut, grace_hopper
 
 CPU, CUDA = torch.device('cpu'), torch.device('cuda')
@@ -74,8 +77,30 @@ def _psnr(error: float) -> float:
     return 10 * np.log10(255**2 / max(error, 1e-9))
 
 
-def test_codes_are_predicted_in_float32() -> None:
-    assert stage_precisions('auto', CUDA) == StagePrecisions('fp16', 'fp32', 'fp16')
+def test_codes_predicted_in_tf32_are_those_of_float32(lq_faces: list[np.ndarray]) -> None:
+    """As `auto` predicts them on CUDA, from features of encoders in fp16."""
+    network = load_network(offline=True)
+    staged = StagedNetwork(network, StagePrecisions('fp16', 'tf32', 'fp16')).network
+    x = torch.from_numpy(np.stack(lq_faces)[..., ::-1].copy()).permute(0, 3, 1, 2) / 127.5 - 1
+    with torch.no_grad(), sdpa_kernel(SDPBackend.MATH):
+        expected = network.predict(x).logits.argmax(2)
+        features = [feature.float() for feature in staged.encode(x.half())]
+        with EmulatedTF32() as emulated:
+            got = staged.predict_codes(*features).logits.argmax(2)
+    assert emulated.products > 100
+    equal = (got == expected).float().mean(1)
+    assert equal.mean() >= 0.99
+    assert equal.min() >= 0.98
+
+
+def test_tf32_is_rounded_as_a_gpu_rounds_it() -> None:
+    values = torch.tensor([1.0, 1 + 2**-10, 1 + 2**-11, 1 + 2**-12, -1 - 2**-11, 0.0])
+    expected = torch.tensor([1.0, 1 + 2**-10, 1 + 2**-10, 1.0, -1 - 2**-10, 0.0])
+    assert torch.equal(round_to_tf32(values), expected)
+
+
+def test_precisions_of_the_stages() -> None:
+    assert stage_precisions('auto', CUDA) == StagePrecisions('fp16', 'tf32', 'fp16')
     assert stage_precisions('auto', CPU).code_prediction == 'fp32'
     assert stage_precisions('bf16', CPU) == StagePrecisions('bf16', 'bf16', 'bf16')
 
