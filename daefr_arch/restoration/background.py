@@ -35,7 +35,7 @@ def enlarge_photo(img: np.ndarray, upscale: float, upsampler: BackgroundUpsample
         raise InputError(f'background upsampler: expected {img.dtype} as it was given, got {enlarged.dtype}')
     if enlarged.shape[:2] != (height, width):
         enlarged = cv2.resize(enlarged, (width, height), interpolation=cv2.INTER_LANCZOS4)
-    return enlarged.copy() if enlarged is img else enlarged
+    return enlarged.copy() if np.may_share_memory(enlarged, img) else enlarged
 
 
 def enlarge_face(face: RestoredFace, upscale: float, upsampler: BackgroundUpsampler) -> RestoredFace:

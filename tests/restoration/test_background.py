@@ -31,6 +31,12 @@ def test_same_size_is_a_copy() -> None:
     assert enlarged.dtype == np.uint16
     assert not photo.any()
 
+    class View:
+        def enhance(self, img: np.ndarray, outscale: float) -> tuple[np.ndarray, str]:
+            return img[:], 'RGB'
+
+    assert not np.may_share_memory(enlarge_photo(photo, 1, View()), photo)
+
 
 def test_tiles_agree_with_the_whole(weights: str) -> None:
     photo = astronaut()[100:201, 100:235]  # odd sides

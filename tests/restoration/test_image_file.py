@@ -23,6 +23,11 @@ ORIENTATION, MAKE, EXIF_IFD, GPS_IFD, WIDTH, HEIGHT = 274, 271, 0x8769, 0x8825, 
 STORED = {1: None, 2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}
 
 
+@pytest.fixture(autouse=True)
+def several_bands_a_photo(monkeypatch):
+    monkeypatch.setattr(image_file, '_BAND_ROWS', 64)
+
+
 @pytest.fixture(scope='module')
 def rgb():
     return np.ascontiguousarray(astronaut()[40:200, 160:280])  # (160, 120), the face

@@ -176,6 +176,13 @@ def test_failed_face_is_never_returned() -> None:
     np.testing.assert_array_equal(restored, photo)
 
 
+def test_the_photo_given_is_not_painted_into() -> None:
+    photo = astronaut().copy()
+    _, _, restored = restorer(FakeNetwork(brightness=0.5), upscale=1).enhance(photo)
+    assert (restored != photo).any()
+    np.testing.assert_array_equal(photo, astronaut())
+
+
 def test_weight_without_control_warns_once(caplog: pytest.LogCaptureFixture) -> None:
     network = FakeNetwork()
     plain = restorer(network)
