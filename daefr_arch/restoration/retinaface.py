@@ -52,7 +52,9 @@ class RetinaFaceDetector:
         except RuntimeError as error:
             raise WeightsError(f'these are not weights of RetinaFace {network}: {str(error)[:300]}') from error
         _fold_norms(self.network)
-        self.network.to(self.device).to(memory_format=torch.channels_last)
+        # CUDA's depthwise convolutions of float32 take NCHW only
+        self.layout = torch.channels_last if self.device.type == 'cpu' else torch.contiguous_format
+        self.network.to(self.device).to(memory_format=self.layout)
 
     def detect(self, img: np.ndarray) -> list[DetectedFace]:
         """The faces of a photo (H, W, 3) BGR uint8, the surest first."""
@@ -74,7 +76,8 @@ class RetinaFaceDetector:
         else:
             img_pass = img
         pixels = torch.tensor(img_pass, device=self.device).float().sub_(torch.tensor(MEAN_BGR, device=self.device))
-        offsets, scores, landmarks = (output[0] for output in self.network(pixels.permute(2, 0, 1)[None]))
+        x = pixels.permute(2, 0, 1)[None].contiguous(memory_format=self.layout)
+        offsets, scores, landmarks = (output[0] for output in self.network(x))
         scores = scores[:, 1]
         keep = scores > self.score_threshold
         anchors = prior_boxes(height, width).to(self.device)[keep]
