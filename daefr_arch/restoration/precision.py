@@ -55,7 +55,7 @@ def stage_precisions(precision: str, device: torch.device) -> StagePrecisions:
     Measured on degraded faces with the default model, share of the codes equal to float32's: encoders alone in fp16
     100 % but for one face with 98.8 %, in bf16 96.5 to 99.2 %; fusion and transformer alone in fp16 98.8 to 100 %, in
     bf16 96.1 to 98.4 %. In TF32, emulated by rounding the factors of every product, they give 99.2 to 100 %, after
-    encoders in fp16 too, and GPUs multiply several times faster in it than in float32. The decoder alone differs from
+    encoders in fp16 too, and GPUs that have it multiply faster in it than in float32. The decoder alone differs from
     float32's by 68 dB PSNR and more in fp16, by 45 dB in bf16.
     """
     fastest = resolve_precision(precision, device)

@@ -45,16 +45,16 @@ class RetinaFaceDetector:
         self.device = torch.device(device)
         self.score_threshold = score_threshold
         self.min_face_size = min_face_size
-        self.network = RetinaFace(network_name=network, device=self.device).eval()
+        self.network = RetinaFace(network_name=network, device=self.device)
         state = {key.removeprefix('module.'): value for key, value in state_dict.items()}
         try:
             self.network.load_state_dict(state, strict=True)
         except RuntimeError as error:
             raise WeightsError(f'these are not weights of RetinaFace {network}: {str(error)[:300]}') from error
         _fold_norms(self.network)
-        # CUDA's depthwise convolutions of float32 take NCHW only
+        # NCHW on a GPU: grouped convolutions can be many times slower there in channels_last (pytorch issue 34977)
         self.layout = torch.channels_last if self.device.type == 'cpu' else torch.contiguous_format
-        self.network.to(self.device).to(memory_format=self.layout)
+        self.network.to(memory_format=self.layout)
 
     def detect(self, img: np.ndarray) -> list[DetectedFace]:
         """The faces of a photo (H, W, 3) BGR uint8, the surest first."""
@@ -81,9 +81,9 @@ class RetinaFaceDetector:
         scores = scores[:, 1]
         keep = scores > self.score_threshold
         anchors = prior_boxes(height, width).to(self.device)[keep]
+        variance = self.network.cfg['variance']
         # decoded coordinates are fractions of the pass, whatever its size: scaled to the photo's own pixels
         size = torch.tensor(img.shape[1::-1], device=self.device)
-        variance = self.network.cfg['variance']
         boxes = decode(offsets[keep], anchors, variance) * size.repeat(2)
         points = decode_landm(landmarks[keep], anchors, variance) * size.repeat(5)
         rows = torch.cat((boxes, scores[keep, None], points), dim=1).double().cpu().numpy()
