@@ -7,7 +7,7 @@ import sys
 def main() -> int:
     """Runs `daefr` with the arguments of the process; returns the exit code."""
     os.environ['DAEFR_DEFER_REGISTRATION'] = '1'  # read, and removed, by daefr_arch/__init__.py
-    from daefr_arch.cli import main as run
+    from daefr_arch.commands.cli import main as run
 
     return run()
 

@@ -9,7 +9,7 @@ from basicsr.utils.registry import ARCH_REGISTRY, DATASET_REGISTRY, LOSS_REGISTR
 
 import daefr_arch
 from daefr_arch import compat
-from daefr_arch.cli import COMMANDS, main
+from daefr_arch.commands.cli import COMMANDS, main
 
 
 def _run(code: str, *arguments: str) -> subprocess.CompletedProcess:

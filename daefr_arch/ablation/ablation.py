@@ -9,7 +9,7 @@ from typing import Any
 from tqdm import tqdm
 
 from daefr_arch.ablation.face_pairs import FacePairs, find_face_pairs, read_face
-from daefr_arch.ablation.row_network import check_row, face_size, file_hash, load_row_network, restore_faces
+from daefr_arch.ablation.row_network import check_row, face_size, load_row_network, restore_faces
 from daefr_arch.ablation.row_record import (
     CHECKPOINTS,
     RowRecord,
@@ -18,16 +18,17 @@ from daefr_arch.ablation.row_record import (
     read_record,
     write_record,
 )
-from daefr_arch.ablation.strips import Tile, draw_strip
 from daefr_arch.ablation.table import Table, TableRow
 from daefr_arch.ablation.table_config import INPUT, STRIPS, TRUTH, Row, TableConfig
 from daefr_arch.ablation.training import Training, plan_trainings, read_training, run_training
 from daefr_arch.errors import InputError, UsageError
-from daefr_arch.metrics.evaluator import Evaluator
-from daefr_arch.restoration.atomic_file import make_folder, write_bytes
-from daefr_arch.restoration.image_file import write_image
+from daefr_arch.evaluation.evaluator import Evaluator
+from daefr_arch.io.atomic_file import make_folder, write_bytes
+from daefr_arch.io.contact_sheet import contact_sheet
+from daefr_arch.io.file_hash import file_sha256
+from daefr_arch.io.image_file import write_image
 
-_logger = logging.getLogger('daefr_arch')
+_logger = logging.getLogger(__name__)
 
 Checkpoints = Mapping[str, Sequence[Path]]  # stem of an option file -> checkpoints of its networks, in their order
 
@@ -148,7 +149,7 @@ class Ablation:
         fingerprint |= {'row': {'path': row.path, 's_lq': row.s_lq}, 'options': dict(self._training(row).options)}
         files = self._checkpoints(row)
         if all(file.is_file() for file in files.values()):
-            fingerprint[CHECKPOINTS] = {label: file_hash(file) for label, file in files.items()}
+            fingerprint[CHECKPOINTS] = {label: file_sha256(file) for label, file in files.items()}
         return fingerprint
 
     def _finished(self, name: str, fingerprint: Mapping[str, Any]) -> RowRecord | None:
@@ -183,5 +184,6 @@ class Ablation:
         titles = {INPUT: 'input', **{row.name: row.name for row in self.config.rows}, TRUTH: 'ground truth'}
         texts = {row.name: row.what for row in self.config.rows}
         for name in tqdm([*self.pairs.files][: self.strips], desc=STRIPS, unit='face'):
-            tiles = [Tile(titles[row], texts.get(row, ''), read_face(self.output, row, name)) for row in titles]
-            write_image(self.output / STRIPS / f'{name}.png', draw_strip(tiles))
+            faces = [read_face(self.output, row, name) for row in titles]
+            strip = contact_sheet([faces], [*titles.values()], texts=[texts.get(row, '') for row in titles])
+            write_image(self.output / STRIPS / f'{name}.png', strip)

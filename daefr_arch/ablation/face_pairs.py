@@ -8,11 +8,13 @@ import numpy as np
 
 from daefr_arch.ablation.table_config import INPUT, TRUTH
 from daefr_arch.errors import InputError
-from daefr_arch.metrics.pairing import pair_by_name
-from daefr_arch.restoration.aligner import resize_face
-from daefr_arch.restoration.atomic_file import make_folder
-from daefr_arch.restoration.image_file import list_images, read_image, write_image
-from daefr_arch.restoration.photo import as_uint8
+from daefr_arch.io.atomic_file import make_folder
+from daefr_arch.io.file_hash import file_sha256
+from daefr_arch.io.image_file import read_image, write_image
+from daefr_arch.io.image_listing import list_images
+from daefr_arch.io.pairing import pair_by_name
+from daefr_arch.io.photo import as_uint8
+from daefr_arch.io.resize import resize_square
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class FacePairs:
         for name, pair in self.files.items():
             digest.update(name.encode())
             for file in pair:
-                digest.update(hashlib.sha256(file.read_bytes()).digest())
+                digest.update(file_sha256(file).encode())
         return digest.hexdigest()
 
     def write(self, output: Path) -> None:
@@ -37,7 +39,7 @@ class FacePairs:
             make_folder(output / folder)
             for name, pair in self.files.items():
                 face = as_uint8(read_image(pair[index]).pixels)
-                write_image(output / folder / f'{name}.png', resize_face(face, self.face_size))
+                write_image(output / folder / f'{name}.png', resize_square(face, self.face_size))
 
 
 def find_face_pairs(lq: Path, gt: Path, face_size: int) -> FacePairs:

@@ -1,6 +1,5 @@
 """The network of a row, and what it makes of the test set."""
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,15 +11,15 @@ from basicsr.utils.registry import ARCH_REGISTRY
 from torch import nn
 from tqdm import tqdm
 
-from daefr_arch.ablation.codebook_path import CodebookPath
 from daefr_arch.ablation.face_pairs import read_face
 from daefr_arch.ablation.table_config import INPUT, Row
 from daefr_arch.ablation.training import Training
+from daefr_arch.analysis.codebook_path import CodebookPath
+from daefr_arch.checkpoints import load_stage_network
 from daefr_arch.errors import InputError, WeightsError
-from daefr_arch.models.stage_checkpoint import load_stage_network
-from daefr_arch.restoration.atomic_file import make_folder
-from daefr_arch.restoration.face_network import FaceNetwork
-from daefr_arch.restoration.image_file import write_image
+from daefr_arch.io.atomic_file import make_folder
+from daefr_arch.io.image_file import write_image
+from daefr_arch.runtime.face_network import FaceNetwork
 
 # label -> type of the networks that a row restores with
 RESTORATION = {'g': 'DAEFR'}
@@ -60,15 +59,6 @@ def load_row_network(row: Row, training: Training, checkpoints: Mapping[str, Pat
         networks[label] = build_network(dict(training.options[f'network_{label}']))
         load_stage_network(networks[label], file, OFFICIAL_PARTS[label])
     return networks['g'] if row.path is None else CodebookPath(row.path, **networks)
-
-
-def file_hash(file: Path) -> str:
-    """SHA-256 of a file."""
-    digest = hashlib.sha256()
-    with file.open('rb') as stream:
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def restore_faces(row: Row, network: nn.Module, output: Path, names: Iterable[str], device: str) -> None:

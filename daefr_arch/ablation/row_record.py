@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from daefr_arch.errors import InputError
+from daefr_arch.evaluation.report import MetricSummary, Report
+from daefr_arch.io.atomic_file import write_bytes
 from daefr_arch.metrics.metric import Metric
-from daefr_arch.metrics.report import MetricSummary, Report
-from daefr_arch.options import first_difference
-from daefr_arch.restoration.atomic_file import write_bytes
+from daefr_arch.options.checks import first_difference
 
 RECORD = 'record.json'
 CHECKPOINTS = 'checkpoints'

@@ -5,7 +5,7 @@ import io
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from daefr_arch.metrics.report import INTERVAL_NOTE, MetricSummary, format_number
+from daefr_arch.evaluation.report import INTERVAL_NOTE, MetricSummary, format_number
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from daefr_arch.errors import InputError
-from daefr_arch.metrics.build import BUILDERS
-from daefr_arch.option_file import read_option_file
-from daefr_arch.options import check_keys
+from daefr_arch.evaluation.build import BUILDERS
+from daefr_arch.options.checks import check_keys
+from daefr_arch.options.option_file import read_option_file
 
 PATHS = ('hq', 'lq', 'hybrid')  # of CodebookPath
 INPUT, TRUTH, STRIPS = 'input', 'ground_truth', 'strips'  # folders beside those of the rows

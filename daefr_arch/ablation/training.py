@@ -8,14 +8,14 @@ from typing import Any
 
 import torch
 
-from daefr_arch import train
+from daefr_arch.checkpoints import network_file, newest_state
 from daefr_arch.data.degradation_dataset import DAEFRDegradationDataset
 from daefr_arch.data.image_source import open_source
 from daefr_arch.errors import InputError, WeightsError
-from daefr_arch.models.checkpoint_files import network_file, newest_state
-from daefr_arch.option_file import force_options, read_option_file, resolved_option_file
-from daefr_arch.options import first_difference
-from daefr_arch.run_options import check_run_options
+from daefr_arch.models import training_run
+from daefr_arch.options.checks import first_difference
+from daefr_arch.options.option_file import force_options, read_option_file, resolved_option_file
+from daefr_arch.options.run_options import check_run_options
 
 RESULT_TYPES = ('DAEFR', 'DAEFRCodebook')  # the networks that a training is for; the others are discriminators
 
@@ -180,9 +180,9 @@ def _check_datasets(trainings: Iterable[Training]) -> None:
 def run_training(training: Training) -> None:
     """Trains, going on from the newest state of the experiment if there is one.
 
-    Raises what daefr_arch.train.run raises.
+    Raises what training_run.run raises.
     """
     with resolved_option_file(training.file, training.forced) as file:
-        train.run(['-opt', file, '--auto_resume'])
+        training_run.run(['-opt', file, '--auto_resume'])
     if training.options['train'].get('compile'):
         torch.compiler.reset()  # else graphs of one training after the other fill the compiler's cache

@@ -8,7 +8,7 @@ from pathlib import Path
 from daefr_arch.commands.metric_arguments import add_metric_arguments, metric_settings
 from daefr_arch.errors import UsageError
 
-_logger = logging.getLogger('daefr_arch')
+_logger = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,13 +34,14 @@ def run(args: argparse.Namespace) -> int:
     """Prints the table; returns the exit code: PARTIAL if a metric is missing."""
     from dataclasses import replace
 
-    from daefr_arch import cli, compat
+    from daefr_arch import compat
+    from daefr_arch.commands.exit_codes import OK, PARTIAL
 
     compat.apply()
     from daefr_arch.ablation.ablation import Ablation
     from daefr_arch.ablation.table_config import read_table_config
-    from daefr_arch.metrics.build import build_metrics
-    from daefr_arch.metrics.evaluator import Evaluator
+    from daefr_arch.evaluation.build import build_metrics
+    from daefr_arch.evaluation.evaluator import Evaluator
 
     if args.strips is not None and args.strips < 0:
         raise UsageError(f'--strips: expected 0 or more, got {args.strips}')
@@ -59,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
         strips=args.strips,
     ).run()
     _logger.info('%s', table.to_markdown())
-    return cli.PARTIAL if table.missing else cli.OK
+    return PARTIAL if table.missing else OK
 
 
 def parse_checkpoints(texts: Sequence[str]) -> dict[str, tuple[Path, ...]]:

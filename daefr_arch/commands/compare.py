@@ -6,7 +6,7 @@ from pathlib import Path
 
 from daefr_arch.commands.metric_arguments import add_metric_arguments, metric_settings
 
-_logger = logging.getLogger('daefr_arch')
+_logger = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Writes and prints the comparison; returns the exit code: PARTIAL if a metric is missing."""
     import daefr_arch
-    from daefr_arch import cli
+    from daefr_arch.commands.exit_codes import OK, PARTIAL
 
     daefr_arch.register()
     from daefr_arch.comparison.comparison import compare_methods
@@ -52,11 +52,11 @@ def run(args: argparse.Namespace) -> int:
     from daefr_arch.comparison.page import render_page
     from daefr_arch.comparison.table import to_csv, to_json, to_text
     from daefr_arch.errors import UsageError
-    from daefr_arch.metrics.build import WITH_GROUND_TRUTH, WITHOUT_GROUND_TRUTH, build_metrics
-    from daefr_arch.metrics.evaluator import Evaluator
-    from daefr_arch.restoration.atomic_file import write_bytes
-    from daefr_arch.restoration.detector import build_detector
-    from daefr_arch.restoration.image_file import list_images
+    from daefr_arch.evaluation.build import WITH_GROUND_TRUTH, WITHOUT_GROUND_TRUTH, build_metrics
+    from daefr_arch.evaluation.evaluator import Evaluator
+    from daefr_arch.faces.detector import build_detector
+    from daefr_arch.io.atomic_file import write_bytes
+    from daefr_arch.io.image_listing import list_images
 
     root = Path(args.output)
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
@@ -96,4 +96,4 @@ def run(args: argparse.Namespace) -> int:
     ):
         write_bytes(root / name, content.encode())
     _logger.info('%s\n\nfaces side by side: %s', to_text(comparison), root / 'compare.html')
-    return cli.PARTIAL if comparison.missing else cli.OK
+    return PARTIAL if comparison.missing else OK

@@ -4,7 +4,7 @@ import argparse
 import logging
 from pathlib import Path
 
-logger = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,15 +23,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     import torch
 
-    from daefr_arch import checkpoints, cli, official_layout
+    from daefr_arch import checkpoints
+    from daefr_arch.commands.exit_codes import OK
     from daefr_arch.errors import UsageError, WeightsError
 
     if args.output.suffix != '.safetensors':
         raise UsageError(f'expected an output ending in .safetensors, got {args.output}')
     read = checkpoints.read_ignoring_objects if args.ignore_objects else checkpoints.read_checkpoint
     checkpoint = read(args.input)
-    if official_layout.is_official(checkpoint.state_dict):
-        parts = official_layout.convert_official(checkpoint.state_dict, args.resolution)
+    if checkpoints.is_official(checkpoint.state_dict):
+        parts = checkpoints.convert_official(checkpoint.state_dict, args.resolution)
         if args.part is not None and args.part not in parts:
             raise WeightsError(f'{args.input}: expected the part {args.part!r}, this file holds {list(parts)}')
         parts = {name: part for name, part in parts.items() if args.part in (None, name)}
@@ -41,9 +42,9 @@ def run(args: argparse.Namespace) -> int:
         if name.endswith('discriminator'):
             options = {'type': 'DAEFRPatchDiscriminator'}
         else:
-            options = checkpoint.options or official_layout.infer_options(state_dict, args.resolution)
+            options = checkpoint.options or checkpoints.infer_options(state_dict, args.resolution)
         output = args.output if len(parts) == 1 else args.output.with_stem(f'{args.output.stem}_{name}')
-        official_layout.check_state_dict(state_dict, options)
+        checkpoints.check_state_dict(state_dict, options)
         checkpoints.save_network(output, state_dict, options, torch.float16 if args.half else None)
-        logger.info('%s: %s', output, options)
-    return cli.OK
+        _logger.info('%s: %s', output, options)
+    return OK

@@ -3,7 +3,7 @@
 import argparse
 import logging
 
-_logger = logging.getLogger('daefr_arch')
+_logger = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,7 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Writes the test set; returns the exit code: PARTIAL if some images could not be read."""
-    from daefr_arch import cli, compat
+    from daefr_arch import compat
+    from daefr_arch.commands.exit_codes import OK, PARTIAL
 
     compat.apply()
     from daefr_arch.data import test_set
@@ -55,4 +56,4 @@ def run(args: argparse.Namespace) -> int:
     for reason in failed.values():
         _logger.error('left out: %s', reason)
     _logger.info('%s: gt/, lq/ and params.csv are written; %d images left out', args.output, len(failed))
-    return cli.PARTIAL if failed else cli.OK
+    return PARTIAL if failed else OK

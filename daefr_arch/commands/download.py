@@ -3,7 +3,7 @@
 import argparse
 import logging
 
-logger = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -12,12 +12,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from daefr_arch import cli, downloads
+    from daefr_arch.checkpoints import fetch, find, manifest
+    from daefr_arch.commands.exit_codes import OK
 
     if not args.names:
-        for name, entry in downloads.manifest().items():
-            place = downloads.find(name) or 'not at hand'
-            logger.info('%s: %s (%s). %s', name, entry.what, entry.licence, place)
+        for name, entry in manifest().items():
+            place = find(name) or 'not at hand'
+            _logger.info('%s: %s (%s). %s', name, entry.what, entry.licence, place)
     for name in args.names:
-        logger.info('%s: %s', name, downloads.fetch(name, offline=args.offline))
-    return cli.OK
+        _logger.info('%s: %s', name, fetch(name, offline=args.offline))
+    return OK

@@ -5,7 +5,7 @@ import logging
 
 from daefr_arch.commands.metric_arguments import add_metric_arguments, metric_settings
 
-_logger = logging.getLogger('daefr_arch')
+_logger = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,12 +20,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Prints the report; returns the exit code: PARTIAL if a metric is missing."""
-    from daefr_arch import cli, compat
+    from daefr_arch import compat
+    from daefr_arch.commands.exit_codes import OK, PARTIAL
 
     compat.apply()
-    from daefr_arch.metrics.build import WITH_GROUND_TRUTH, WITHOUT_GROUND_TRUTH, build_metrics
-    from daefr_arch.metrics.evaluator import Evaluator
-    from daefr_arch.restoration.atomic_file import write_bytes
+    from daefr_arch.evaluation.build import WITH_GROUND_TRUTH, WITHOUT_GROUND_TRUTH, build_metrics
+    from daefr_arch.evaluation.evaluator import Evaluator
+    from daefr_arch.io.atomic_file import write_bytes
 
     names = args.metrics or (WITH_GROUND_TRUTH if args.ground_truth else WITHOUT_GROUND_TRUTH)
     metrics, missing = build_metrics(names, metric_settings(args), skip_missing=args.skip_missing)
@@ -34,4 +35,4 @@ def run(args: argparse.Namespace) -> int:
         if path:
             write_bytes(path, content.encode())
     _logger.info('%s', report.to_text(per_image=not args.summary))
-    return cli.PARTIAL if report.missing else cli.OK
+    return PARTIAL if report.missing else OK

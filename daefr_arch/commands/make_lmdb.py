@@ -3,7 +3,7 @@
 import argparse
 import logging
 
-_logger = logging.getLogger('daefr_arch')
+_logger = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,7 +18,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Builds or verifies; returns the exit code: PARTIAL if some images could not be read."""
-    from daefr_arch import cli, compat
+    from daefr_arch import compat
+    from daefr_arch.commands.exit_codes import OK, PARTIAL
     from daefr_arch.errors import UsageError
 
     compat.apply()
@@ -26,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
 
     if args.verify_only:
         _logger.info('%s: all %d records are intact', args.output, verify_lmdb(args.output, progress=True))
-        return cli.OK
+        return OK
     if args.input is None:
         raise UsageError('-i/--input is missing: the folder of images')
     report = build_lmdb(
@@ -43,4 +44,4 @@ def run(args: argparse.Namespace) -> int:
         '%s: %d images written, %d resumed, %d left out; every record was read back',
         *(args.output, report.written, report.resumed, len(report.failed)),
     )
-    return cli.PARTIAL if report.failed else cli.OK
+    return PARTIAL if report.failed else OK

@@ -4,7 +4,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from daefr_arch.metrics.build import MetricSettings
+    from daefr_arch.evaluation.build import MetricSettings
 
 
 def add_metric_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,8 +29,8 @@ def add_metric_arguments(parser: argparse.ArgumentParser) -> None:
 
 def metric_settings(args: argparse.Namespace) -> 'MetricSettings':
     """What build_metrics is to know of the arguments."""
-    from daefr_arch.metrics.build import MetricSettings
-    from daefr_arch.restoration.precision import resolve_device
+    from daefr_arch.evaluation.build import MetricSettings
+    from daefr_arch.runtime.precision import resolve_device
 
     return MetricSettings(
         device=str(resolve_device(args.device)),

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from daefr_arch.ablation.codebook_path import CodebookPath
+    from daefr_arch.analysis.codebook_path import CodebookPath
 
-_logger = logging.getLogger('daefr_arch')
+_logger = logging.getLogger(__name__)
 
-# of daefr_arch.ablation.codebook_path, repeated here because help must not wait for torch; a test compares them
+# of daefr_arch.analysis.codebook_path, repeated here because help must not wait for torch; a test compares them
 PATHS = {'hq': ('hq',), 'lq': ('lq',), 'hybrid': ('hq', 'lq')}  # path -> the autoencoders that it needs
 
 
@@ -37,13 +37,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Writes images and statistics and prints these; returns the exit code: PARTIAL if some images cannot be read."""
-    from daefr_arch import cli
-    from daefr_arch.ablation.path_statistics import to_text
-    from daefr_arch.ablation.reconstruction import ReconstructionLayout, reconstruct_faces, write_statistics
+    from daefr_arch.analysis.path_statistics import to_text
+    from daefr_arch.analysis.reconstruction import ReconstructionLayout, reconstruct_faces, write_statistics
+    from daefr_arch.commands.exit_codes import OK, PARTIAL
     from daefr_arch.errors import InputError, UsageError
-    from daefr_arch.restoration.image_file import list_images
+    from daefr_arch.io.image_listing import list_images
     from daefr_arch.restoration.output_layout import check_names, refuse_existing
-    from daefr_arch.restoration.precision import resolve_device
+    from daefr_arch.runtime.precision import resolve_device
 
     paths = tuple(dict.fromkeys(args.path))
     files = {'hq': args.hq, 'lq': args.lq}
@@ -71,13 +71,13 @@ def run(args: argparse.Namespace) -> int:
     )
     write_statistics(layout, statistics, checkpoints=used, failed=failed)
     _logger.info('%s\n%s: %d images left out', to_text(statistics), layout.root, len(failed))
-    return cli.PARTIAL if failed else cli.OK
+    return PARTIAL if failed else OK
 
 
 def _build_paths(paths: tuple[str, ...], files: dict[str, str]) -> 'list[CodebookPath]':
     """The paths through the autoencoders of the files, which they share."""
-    from daefr_arch.ablation.codebook_files import load_autoencoder
-    from daefr_arch.ablation.codebook_path import CodebookPath
+    from daefr_arch.analysis.codebook_files import load_autoencoder
+    from daefr_arch.analysis.codebook_path import CodebookPath
     from daefr_arch.errors import InputError
 
     autoencoders = {domain: load_autoencoder(file, domain) for domain, file in files.items()}

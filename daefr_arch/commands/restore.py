@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from daefr_arch.restoration.restorer import DAEFRRestorer
 
-_logger = logging.getLogger('daefr_arch')
+_logger = logging.getLogger(__name__)
 
 # of daefr_arch.restoration, repeated here because help must not wait for torch; a test compares them
 DEFAULT_MAX_PIXELS = 150_000_000
@@ -124,9 +124,9 @@ def _share(text: str) -> float:
 
 def run(args: argparse.Namespace) -> int:
     """Restores the photos; returns OK, PARTIAL if some failed, FAILED if all did."""
-    from daefr_arch import cli
+    from daefr_arch.commands.exit_codes import FAILED, OK, PARTIAL
     from daefr_arch.errors import InputError, UsageError
-    from daefr_arch.restoration.image_file import list_images
+    from daefr_arch.io.image_listing import list_images
     from daefr_arch.restoration.output_layout import OutputLayout, plan_outputs
     from daefr_arch.restoration.photo_folder import restore_photos
 
@@ -167,8 +167,8 @@ def run(args: argparse.Namespace) -> int:
         _logger.info('%s', result.throughput())
     failed = counts['partial'] + counts['error']
     if not failed:
-        return cli.OK
-    return cli.FAILED if counts['error'] == len(sources) else cli.PARTIAL
+        return OK
+    return FAILED if counts['error'] == len(sources) else PARTIAL
 
 
 def _build_restorer(args: argparse.Namespace) -> 'DAEFRRestorer':

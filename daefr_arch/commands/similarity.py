@@ -4,7 +4,7 @@ import argparse
 import logging
 from pathlib import Path
 
-_logger = logging.getLogger('daefr_arch')
+_logger = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,16 +36,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Draws the heat maps, writes and prints the numbers; returns the exit code: PARTIAL if images cannot be read."""
-    from daefr_arch import cli
-    from daefr_arch.ablation.codebook_files import load_encoder_pair
-    from daefr_arch.ablation.similarity_figure import check_matplotlib, draw
-    from daefr_arch.ablation.similarity_measurement import measure_pairs, to_json, to_text
+    from daefr_arch.analysis.codebook_files import load_encoder_pair
+    from daefr_arch.analysis.similarity_figure import draw
+    from daefr_arch.analysis.similarity_measurement import measure_pairs, to_json, to_text
+    from daefr_arch.commands.exit_codes import OK, PARTIAL
     from daefr_arch.errors import InputError, UsageError
-    from daefr_arch.metrics.pairing import pair_by_name
-    from daefr_arch.restoration.atomic_file import make_folder, write_bytes
-    from daefr_arch.restoration.image_file import list_images
+    from daefr_arch.io.atomic_file import make_folder, write_bytes
+    from daefr_arch.io.image_listing import list_images
+    from daefr_arch.io.pairing import pair_by_name
     from daefr_arch.restoration.output_layout import refuse_existing
-    from daefr_arch.restoration.precision import resolve_device
+    from daefr_arch.runtime.precision import resolve_device
 
     checkpoints = _parse_pairs(args.pair)
     figure = Path(args.output)
@@ -56,7 +56,6 @@ def run(args: argparse.Namespace) -> int:
         refuse_existing([figure, numbers], '--overwrite or another --output')
     if args.batch_size < 1:
         raise UsageError(f'batch_size: expected 1 or more, got {args.batch_size}')
-    check_matplotlib()
     files = pair_by_name(list_images(args.input), list_images(args.ground_truth))
     try:
         device = resolve_device(args.device)
@@ -70,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
     write_bytes(figure, draw(similarities))
     write_bytes(numbers, to_json(similarities, checkpoints=checkpoints, failed=failed).encode())
     _logger.info('%s\n%s, %s: %d images left out', to_text(similarities), figure, numbers, len(failed))
-    return cli.PARTIAL if failed else cli.OK
+    return PARTIAL if failed else OK
 
 
 def _parse_pairs(specs: list[str]) -> dict[str, list[str]]:

@@ -10,8 +10,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from daefr_arch.commands.exit_codes import OK
+    from daefr_arch.models import training_run
 
-    from daefr_arch import cli, train
-
-    train.run(pipeline_arguments(args), is_train=False)
-    return cli.OK
+    training_run.run(pipeline_arguments(args), is_train=False)
+    return OK

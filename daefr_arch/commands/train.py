@@ -24,8 +24,8 @@ def pipeline_arguments(args: argparse.Namespace) -> list[str]:
 
 
 def run(args: argparse.Namespace) -> int:
+    from daefr_arch.commands.exit_codes import OK
+    from daefr_arch.models import training_run
 
-    from daefr_arch import cli, train
-
-    train.run(pipeline_arguments(args))
-    return cli.OK
+    training_run.run(pipeline_arguments(args))
+    return OK

@@ -3,7 +3,7 @@
 import argparse
 import logging
 
-_logger = logging.getLogger('daefr_arch')
+_logger = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,15 +27,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Prints accuracy and ROC; returns the exit code."""
-    from daefr_arch import cli, compat
+    from daefr_arch import compat
+    from daefr_arch.commands.exit_codes import OK
 
     compat.apply()
+    from daefr_arch.faces.detector import build_detector
+    from daefr_arch.io.atomic_file import write_bytes
     from daefr_arch.metrics.face_embedding import build_embedder
-    from daefr_arch.metrics.face_verifier import FACE_SIZE, FaceVerifier
-    from daefr_arch.metrics.lfw import read_pairs
-    from daefr_arch.restoration.atomic_file import write_bytes
-    from daefr_arch.restoration.detector import build_detector
-    from daefr_arch.restoration.precision import resolve_device
+    from daefr_arch.runtime.precision import resolve_device
+    from daefr_arch.verification.face_verifier import FACE_SIZE, FaceVerifier
+    from daefr_arch.verification.lfw import read_pairs
 
     device = str(resolve_device(args.device))
     pairs = read_pairs(args.pairs)
@@ -57,4 +58,4 @@ def run(args: argparse.Namespace) -> int:
         if path:
             write_bytes(path, content.encode())
     _logger.info('%s', report.to_text())
-    return cli.OK
+    return OK

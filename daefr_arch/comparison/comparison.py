@@ -16,20 +16,21 @@ from daefr_arch.comparison.face_set import FaceSet, FacesOfPhoto
 from daefr_arch.comparison.method import INPUT, TRUTH, Method, describe_network, load_method_network
 from daefr_arch.comparison.peer_network import FIDELITY
 from daefr_arch.errors import WeightsError
-from daefr_arch.metrics.evaluator import Evaluator
-from daefr_arch.metrics.pairing import pair_by_name
-from daefr_arch.metrics.report import Report
-from daefr_arch.restoration.aligner import resize_face
-from daefr_arch.restoration.atomic_file import make_folder
+from daefr_arch.evaluation.evaluator import Evaluator
+from daefr_arch.evaluation.report import Report
+from daefr_arch.faces.face_mask import feather_mask
+from daefr_arch.faces.paster import RestoredFace, paste_faces
+from daefr_arch.io.atomic_file import make_folder
+from daefr_arch.io.image_file import read_image, write_image
+from daefr_arch.io.image_listing import list_images
+from daefr_arch.io.pairing import pair_by_name
+from daefr_arch.io.photo import as_uint8
+from daefr_arch.io.resize import resize_square
 from daefr_arch.restoration.background import enlarge_photo
-from daefr_arch.restoration.face_mask import feather_mask
-from daefr_arch.restoration.face_network import FaceNetwork
-from daefr_arch.restoration.image_file import list_images, read_image, write_image
-from daefr_arch.restoration.paster import RestoredFace, paste_faces
-from daefr_arch.restoration.photo import as_uint8
-from daefr_arch.restoration.precision import resolve_device
+from daefr_arch.runtime.face_network import FaceNetwork
+from daefr_arch.runtime.precision import resolve_device
 
-_logger = logging.getLogger('daefr_arch')
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ def _take_results(method: Method, faces: FaceSet) -> Cost:
     """Copies results made elsewhere, resized to the size of the crops."""
     crops = list_images(faces.folder(INPUT))
     for result, crop in pair_by_name(list_images(method.source), crops):
-        face = resize_face(as_uint8(read_image(result).pixels), faces.face_size)
+        face = resize_square(as_uint8(read_image(result).pixels), faces.face_size)
         write_image(faces.folder(method.name) / crop.name, face)
     return Cost()
 
@@ -116,12 +117,12 @@ def _restore_faces(
         seconds.append(time.perf_counter() - start)
         if restored is None:
             raise WeightsError(f'method {method.name}: the network output for {name} is not finite')
-        write_image(faces.folder(method.name) / f'{name}.png', resize_face(restored, faces.face_size))
+        write_image(faces.folder(method.name) / f'{name}.png', resize_square(restored, faces.face_size))
     return describe_network(network), Cost(tuple(seconds), memory.read())
 
 
 def _restore(runner: FaceNetwork, crop: np.ndarray) -> np.ndarray | None:
-    return runner.restore([resize_face(crop, runner.face_size)])[0]
+    return runner.restore([resize_square(crop, runner.face_size)])[0]
 
 
 def _paste_photos(method: Method, faces: FaceSet, upscale: float) -> None:

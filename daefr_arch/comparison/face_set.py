@@ -9,14 +9,15 @@ import numpy as np
 
 from daefr_arch.comparison.method import CROPS, INPUT, TRUTH
 from daefr_arch.errors import InputError
-from daefr_arch.metrics.pairing import pair_by_name
-from daefr_arch.restoration.aligner import crop_face, estimate_alignment, resize_face
-from daefr_arch.restoration.atomic_file import make_folder
-from daefr_arch.restoration.detector import FaceDetector
-from daefr_arch.restoration.image_file import read_image, write_image
-from daefr_arch.restoration.photo import as_uint8
+from daefr_arch.faces.aligner import crop_face, estimate_alignment
+from daefr_arch.faces.detector import FaceDetector
+from daefr_arch.io.atomic_file import make_folder
+from daefr_arch.io.image_file import read_image, write_image
+from daefr_arch.io.pairing import pair_by_name
+from daefr_arch.io.photo import as_uint8
+from daefr_arch.io.resize import resize_square
 
-_logger = logging.getLogger('daefr_arch')
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,9 @@ def write_face_set(
         for index, name in enumerate(entry.names):
             for folder, img in ((INPUT, photo), (TRUTH, truth)):
                 if img is not None:
-                    crop = crop_face(img, entry.matrices[index], face_size) if detector else resize_face(img, face_size)
+                    crop = (
+                        crop_face(img, entry.matrices[index], face_size) if detector else resize_square(img, face_size)
+                    )
                     write_image(faces.folder(folder) / f'{name}.png', crop)
     if not faces.names:
         raise InputError('no face was found in any of the photos')

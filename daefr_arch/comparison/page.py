@@ -9,8 +9,8 @@ from typing import Any
 from daefr_arch.comparison.comparison import ComparedMethod, Comparison
 from daefr_arch.comparison.method import INPUT, TRUTH
 from daefr_arch.comparison.table import COST_NOTE
-from daefr_arch.restoration.image_encoding import encode
-from daefr_arch.restoration.photo import Photo
+from daefr_arch.io.image_encoding import encode
+from daefr_arch.io.photo import Photo
 
 PLACEHOLDER = '"DATA"'  # in page.html, where the JSON goes
 

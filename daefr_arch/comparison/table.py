@@ -7,7 +7,7 @@ import math
 from typing import Any
 
 from daefr_arch.comparison.comparison import ComparedMethod, Comparison
-from daefr_arch.metrics.report import INTERVAL_NOTE, MetricSummary, align, format_number
+from daefr_arch.evaluation.report import INTERVAL_NOTE, MetricSummary, align, format_number
 
 COST_NOTE = (
     'seconds: median a face [quartiles], one face at a time, from crop to result, after a warm-up; memory: peak of '

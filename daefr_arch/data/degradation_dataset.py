@@ -22,9 +22,9 @@ from torchvision.transforms.functional import normalize
 from daefr_arch.data.degradation import DegradationRanges, degrade, draw_params
 from daefr_arch.data.draw_sampler import Draw
 from daefr_arch.data.image_source import open_source
-from daefr_arch.data.resize import resize_square
 from daefr_arch.errors import InputError
-from daefr_arch.options import check_keys
+from daefr_arch.io.resize import resize_square
+from daefr_arch.options.checks import check_keys
 
 # keys that BasicSR's option parser and loader use
 LOADER_KEYS = (
@@ -34,7 +34,7 @@ LOADER_KEYS = (
 RANGE_KEYS = tuple(field.name for field in fields(DegradationRanges))
 OWN_KEYS = ('dataroot_gt', 'io_backend', 'gt_size', 'use_hflip', 'mean', 'std', 'target', 'seed', 'on_corrupt')
 
-_logger = logging.getLogger('daefr_arch')
+_logger = logging.getLogger(__name__)
 
 
 @DATASET_REGISTRY.register()
@@ -62,6 +62,8 @@ class DAEFRDegradationDataset(Dataset):
     Raises:
         InputError: an unknown key, a wrong value, or no images; from `dataset[index]`: an image that cannot be read.
     """
+
+    option_keys = (*LOADER_KEYS, *RANGE_KEYS, *OWN_KEYS)
 
     def __init__(self, opt: dict[str, Any]) -> None:
         where = f'dataset {opt.get("name", type(self).__name__)}'

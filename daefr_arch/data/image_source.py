@@ -8,9 +8,9 @@ from typing import Any
 
 from basicsr.utils import FileClient
 
-from daefr_arch.data.image_folder import find_images
 from daefr_arch.errors import InputError
-from daefr_arch.options import check_keys
+from daefr_arch.io.image_listing import list_images
+from daefr_arch.options.checks import check_keys
 
 META_INFO = 'meta_info.txt'
 
@@ -51,7 +51,7 @@ def open_source(dataroot: str, io_backend: dict[str, Any], *, where: str) -> Ima
     check_keys(io_backend, ('type',), where=f'{where}: io_backend')
     backend = io_backend.get('type', 'disk')
     if backend == 'disk':
-        return ImageSource([str(Path(dataroot) / path) for path in find_images(dataroot)])
+        return ImageSource([str(path) for path in list_images(dataroot, recursive=True)])
     if backend == 'lmdb':
         return ImageSource(read_keys(dataroot), lmdb_path=str(dataroot))
     raise InputError(f'{where}: io_backend.type: expected disk or lmdb, got {backend!r}')

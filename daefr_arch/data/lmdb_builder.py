@@ -19,12 +19,12 @@ import lmdb
 import numpy as np
 from tqdm import tqdm
 
-from daefr_arch.data.image_folder import find_images
 from daefr_arch.data.image_source import META_INFO
-from daefr_arch.data.resize import resize_square
 from daefr_arch.errors import InputError, UsageError
-from daefr_arch.restoration.image_file import read_image
-from daefr_arch.restoration.photo import as_uint8
+from daefr_arch.io.image_file import read_image
+from daefr_arch.io.image_listing import list_images
+from daefr_arch.io.photo import as_uint8
+from daefr_arch.io.resize import resize_square
 
 MAP_SIZE = 1 << 40  # bytes of address space; the file grows with its records only
 LONGEST_KEY = 511  # bytes, LMDB's limit
@@ -86,7 +86,7 @@ def build_lmdb(
         raise UsageError(f'{lmdb_path}: the name of an LMDB must end with .lmdb')
     if lmdb_path.exists():
         raise UsageError(f'{lmdb_path}: exists already; remove it or choose another name')
-    paths = find_images(folder)
+    paths = [path.relative_to(folder) for path in list_images(folder, recursive=True)]
     partial = lmdb_path.with_name(lmdb_path.name + '.partial')
     _claim(partial, {'folder': str(folder.resolve()), 'size': size, 'compress_level': compress_level})
 

@@ -18,13 +18,13 @@ import numpy as np
 from tqdm import tqdm
 
 from daefr_arch.data.degradation import DegradationRanges, degrade, draw_params
-from daefr_arch.data.image_folder import find_images
-from daefr_arch.data.resize import resize_square
 from daefr_arch.data.turbulence import TurbulenceConditions, apply_turbulence
 from daefr_arch.errors import InputError, UsageError
-from daefr_arch.restoration.atomic_file import write_bytes
-from daefr_arch.restoration.image_file import read_image, write_image
-from daefr_arch.restoration.photo import as_uint8
+from daefr_arch.io.atomic_file import write_bytes
+from daefr_arch.io.image_file import read_image, write_image
+from daefr_arch.io.image_listing import list_images
+from daefr_arch.io.photo import as_uint8
+from daefr_arch.io.resize import resize_square
 
 # image (H, W, 3) float32 BGR in [0, 1], generator -> degraded image, the drawn parameters
 Degradation = Callable[[np.ndarray, np.random.Generator], tuple[np.ndarray, dict[str, float]]]
@@ -80,7 +80,7 @@ def write_test_set(
     folder, output = Path(folder), Path(output)
     if output.exists() and any(output.iterdir()):
         raise UsageError(f'{output}: not empty; name a new folder')
-    paths = find_images(folder)
+    paths = [path.relative_to(folder) for path in list_images(folder, recursive=True)]
     stems = Counter(path.with_suffix('') for path in paths)
     rows: list[dict[str, str | float]] = []
     failed = {}

@@ -7,7 +7,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from daefr_arch.downloads import cache_folder
+from daefr_arch.checkpoints import cache_folder
 
 _TYPES = (torch.float16, torch.bfloat16, torch.float32)
 

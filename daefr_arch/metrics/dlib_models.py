@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from daefr_arch.metrics.weight_files import EXTRA, MissingWeightsError
+from daefr_arch.checkpoints import EXTRA, MissingWeightsError
 
 # mean box of dlib's frontal detector over 160 aligned portraits of 512x512: left, top, right, bottom
 FACE_BOX_512 = (101, 159, 404, 461)

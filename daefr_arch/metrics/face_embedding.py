@@ -13,11 +13,11 @@ import numpy as np
 import torch
 from skimage.transform import estimate_transform
 
+from daefr_arch.checkpoints import EXTRA, MissingWeightsError, load_into, locate
 from daefr_arch.errors import InputError, WeightsError
+from daefr_arch.faces.aligner import face_template, warp
+from daefr_arch.io.tensors import to_tensor
 from daefr_arch.metrics.dlib_models import load_dlib, shape_of_aligned_face
-from daefr_arch.metrics.images import to_tensor
-from daefr_arch.metrics.weight_files import EXTRA, MissingWeightsError, load_into, locate
-from daefr_arch.restoration.aligner import face_template, warp
 
 # the five points of insightface's 112x112 crops: eyes, nose, corners of the mouth
 ARCFACE_TEMPLATE_112 = np.array(

@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 import torch
 
+from daefr_arch.checkpoints import load_into, locate
 from daefr_arch.errors import InputError
 from daefr_arch.metrics.dlib_models import load_dlib, shape_of_aligned_face
-from daefr_arch.metrics.weight_files import load_into, locate
 
 AWING_SIZE = 256
 

@@ -10,13 +10,15 @@ import torch
 from basicsr.utils.registry import METRIC_REGISTRY
 from torch import nn
 
+from daefr_arch.checkpoints import locate
 from daefr_arch.errors import InputError, WeightsError
+from daefr_arch.io.image_file import read_image
+from daefr_arch.io.image_listing import list_images
+from daefr_arch.io.photo import as_uint8
+from daefr_arch.io.tensors import to_tensor
 from daefr_arch.metrics.feature_statistics import FeatureStatistics, frechet_distance
-from daefr_arch.metrics.images import check_image, to_tensor
+from daefr_arch.metrics.images import check_image
 from daefr_arch.metrics.metric import SetMetric
-from daefr_arch.metrics.weight_files import locate
-from daefr_arch.restoration.image_file import list_images, read_image
-from daefr_arch.restoration.photo import as_uint8
 
 FFHQ, GROUND_TRUTH = 'ffhq', 'ground-truth'
 

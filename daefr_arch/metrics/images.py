@@ -1,7 +1,6 @@
-"""Checks of the images that a metric is given, and their way to a network."""
+"""Checks of the images that a metric is given."""
 
 import numpy as np
-import torch
 
 from daefr_arch.errors import InputError
 
@@ -24,9 +23,3 @@ def check_pair(img: np.ndarray, img2: np.ndarray | None, name: str) -> tuple[np.
             f'and {img2.shape[1]}x{img2.shape[0]}'
         )
     return img, img2
-
-
-def to_tensor(image: np.ndarray) -> torch.Tensor:
-    """BGR uint8 (H, W, 3) in [0, 255] -> RGB float32 (1, 3, H, W) in [-1, 1]."""
-    rgb = np.ascontiguousarray(image[:, :, ::-1].transpose(2, 0, 1))
-    return torch.from_numpy(rgb).unsqueeze(0).float() / 127.5 - 1

@@ -8,14 +8,11 @@ import torch
 from basicsr.utils.registry import METRIC_REGISTRY
 from torch import nn
 
-from daefr_arch.checkpoints import read_checkpoint
-from daefr_arch.errors import InputError, WeightsError
-from daefr_arch.metrics.images import check_pair, to_tensor
+from daefr_arch.checkpoints import LPIPS_BACKBONES, load_lpips, locate
+from daefr_arch.errors import InputError
+from daefr_arch.io.tensors import to_tensor
+from daefr_arch.metrics.images import check_pair
 from daefr_arch.metrics.metric import ImageMetric
-from daefr_arch.metrics.weight_files import EXTRA, MissingWeightsError, locate
-
-# the backbone of each -> its ImageNet weights in the manifest; the linear heads come with the package lpips
-BACKBONES = {'vgg': 'vgg16', 'alex': 'alexnet'}
 
 
 @cache
@@ -32,27 +29,9 @@ def build_lpips(net: str = 'vgg', *, weights: str | Path | None = None, device: 
         MissingWeightsError: the package or the backbone's weights are not at hand.
         WeightsError: the file is damaged or of another network.
     """
-    if net not in BACKBONES:
-        raise InputError(f'LPIPS backbone: expected one of {", ".join(BACKBONES)}, got {net!r}')
-    return load_lpips(net, locate(BACKBONES[net], weights)).to(device)
-
-
-def load_lpips(net: str, path: Path) -> nn.Module:
-    """The frozen network of build_lpips with the backbone's weights of `path`; the caller owns it."""
-    try:
-        from lpips import LPIPS as Network
-    except ImportError as error:
-        raise MissingWeightsError(f'LPIPS needs the package lpips: {EXTRA}') from error
-    state = read_checkpoint(path).state_dict
-    network = Network(net=net, pnet_rand=True, verbose=False)  # pnet_rand: lpips would download the backbone
-    try:
-        for part in network.net.children():
-            for index, layer in part.named_children():
-                if isinstance(layer, nn.Conv2d):
-                    layer.load_state_dict({key: state[f'features.{index}.{key}'] for key in ('weight', 'bias')})
-    except (KeyError, RuntimeError) as error:
-        raise WeightsError(f'{path}: not the weights of {BACKBONES[net]}: {error}') from error
-    return network.requires_grad_(False).eval()
+    if net not in LPIPS_BACKBONES:
+        raise InputError(f'LPIPS backbone: expected one of {", ".join(LPIPS_BACKBONES)}, got {net!r}')
+    return load_lpips(net, locate(LPIPS_BACKBONES[net], weights)).to(device)
 
 
 class LPIPS(ImageMetric):
@@ -69,7 +48,7 @@ class LPIPS(ImageMetric):
     def __init__(self, net: str = 'vgg', *, weights: str | Path | None = None, device: str = 'cpu') -> None:
         self.network = build_lpips(net, weights=weights, device=device)
         self.device = device
-        self.protocol = f'lpips v0.1, {BACKBONES[net]}, RGB in [-1, 1], whole image'
+        self.protocol = f'lpips v0.1, {LPIPS_BACKBONES[net]}, RGB in [-1, 1], whole image'
 
     @torch.inference_mode()
     def __call__(self, img: np.ndarray, img2: np.ndarray | None = None) -> float:

@@ -29,7 +29,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from basicsr.archs import build_network
@@ -39,12 +39,12 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 from torch.utils.tensorboard import SummaryWriter
 
+from daefr_arch.checkpoints import load_stage_network, network_file, save_durably
 from daefr_arch.errors import InputError, WeightsError
-from daefr_arch.models.checkpoint_files import network_file, save_durably
+from daefr_arch.models.codebook_updates import CodebookUpdates
 from daefr_arch.models.distributed import broadcast_from_first, gather_objects, synchronise_batch_norm, world_size
 from daefr_arch.models.loss_log import LossLog, peak_memory_gib
 from daefr_arch.models.random_states import get_random_states, set_random_states
-from daefr_arch.models.stage_checkpoint import load_stage_network
 from daefr_arch.models.validation import BestRecord, validate
 
 _logger = logging.getLogger('basicsr')
@@ -75,6 +75,8 @@ class DAEFRBaseModel(BaseModel):
         paths: file names of the batch.
     """
 
+    base_train_keys = BASE_TRAIN_KEYS
+    train_sections: ClassVar[dict[str, type]] = {'codebook_opt': CodebookUpdates}  # whose arguments are their keys
     train_keys: tuple[str, ...] = ()  # options that a stage reads from `train` besides the ones above
     path_keys: tuple[str, ...] = ()  # options that a stage reads from `path` besides BasicSR's own
 

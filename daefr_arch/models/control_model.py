@@ -5,12 +5,12 @@ from basicsr.utils.registry import MODEL_REGISTRY
 from torch import Tensor
 
 from daefr_arch.archs.daefr_arch import DAEFR
+from daefr_arch.checkpoints import load_stage_network
 from daefr_arch.errors import InputError
 from daefr_arch.models.base import DAEFRBaseModel
 from daefr_arch.models.frozen import freeze
 from daefr_arch.models.image_losses import IMAGE_LOSSES, ImageLosses
 from daefr_arch.models.restoration_model import AUTOENCODER_SIZES
-from daefr_arch.models.stage_checkpoint import load_stage_network
 
 
 @MODEL_REGISTRY.register()

@@ -11,11 +11,11 @@ from torch import Tensor
 from daefr_arch.archs.codebook_arch import DAEFRCodebook
 from daefr_arch.archs.daefr_arch import DAEFR
 from daefr_arch.archs.quantizer import Quantized
+from daefr_arch.checkpoints import load_stage_network
 from daefr_arch.errors import InputError, WeightsError
 from daefr_arch.models.base import DAEFRBaseModel
 from daefr_arch.models.frozen import freeze
 from daefr_arch.models.image_losses import IMAGE_LOSSES, ImageLosses
-from daefr_arch.models.stage_checkpoint import load_stage_network
 
 AUTOENCODER_SIZES = (
     *('resolution', 'ch', 'ch_mult', 'num_res_blocks', 'attn_resolutions'),

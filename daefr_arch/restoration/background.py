@@ -11,10 +11,10 @@ from basicsr.archs.rrdbnet_arch import RRDBNet
 
 from daefr_arch import checkpoints
 from daefr_arch.errors import InputError, WeightsError
-from daefr_arch.restoration.paster import RestoredFace
-from daefr_arch.restoration.precision import precision_context, resolve_device, resolve_precision
+from daefr_arch.faces.paster import RestoredFace
+from daefr_arch.runtime.precision import precision_context, resolve_device, resolve_precision
 
-logger = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 TILE_OVERLAP = 16  # pixels of the photo around a tile; those at its borders are not kept
 SCALE_OF_CHANNELS = {12: 2, 3: 4}  # RRDBNet unshuffles its input for scale 2
@@ -97,7 +97,7 @@ class RealESRGANUpsampler:
                 if tile <= 4 * TILE_OVERLAP:
                     raise
                 self.tile = tile // 2
-                logger.warning('out of memory with background tiles of %d pixels: going on with %d', tile, self.tile)
+                _logger.warning('out of memory with background tiles of %d pixels: going on with %d', tile, self.tile)
                 torch.cuda.empty_cache()
                 continue
             y += tile

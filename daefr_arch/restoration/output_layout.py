@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from daefr_arch.errors import UsageError
-from daefr_arch.restoration.atomic_file import make_folder
-from daefr_arch.restoration.image_encoding import WRITABLE
+from daefr_arch.io.atomic_file import make_folder
+from daefr_arch.io.image_encoding import WRITABLE
 
 LAYOUTS = ('codeformer', 'gfpgan')
 EXISTING = ('refuse', 'overwrite', 'skip')

@@ -20,8 +20,9 @@ from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from daefr_arch.errors import InputError
-from daefr_arch.restoration.image_file import DEFAULT_MAX_PIXELS, Photo, read_image, write_image
-from daefr_arch.restoration.json_lines import JsonLinesWriter
+from daefr_arch.io.image_file import DEFAULT_MAX_PIXELS, read_image, write_image
+from daefr_arch.io.json_lines import JsonLinesWriter
+from daefr_arch.io.photo import Photo
 from daefr_arch.restoration.output_layout import OutputLayout, make_folders
 from daefr_arch.restoration.photo_job import PHOTO_ERRORS, PhotoJob
 from daefr_arch.restoration.photo_work import PhotoWork

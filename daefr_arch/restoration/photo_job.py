@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from daefr_arch.errors import DAEFRError
-from daefr_arch.restoration.photo import Photo
+from daefr_arch.io.photo import Photo
 from daefr_arch.restoration.photo_work import PhotoWork
 from daefr_arch.restoration.report import FAILED, NO_FACE, PARTIAL, RESTORED, PhotoReport
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from daefr_arch.restoration.detector import DetectedFace
+from daefr_arch.faces.detector import DetectedFace
 
 RESTORED, FAILED = 'restored', 'failed'
 NO_FACE, PARTIAL = 'no_face', 'partial'

@@ -12,18 +12,19 @@ from torch import nn
 
 from daefr_arch import checkpoints
 from daefr_arch.errors import InputError
-from daefr_arch.restoration import colour
-from daefr_arch.restoration.aligner import alignment_error, crop_face, estimate_alignment, resize_face, similarity_scale
+from daefr_arch.faces import colour
+from daefr_arch.faces.aligner import alignment_error, crop_face, estimate_alignment, similarity_scale
+from daefr_arch.faces.detector import MIN_FACE_SIZE, SCORE_THRESHOLD, FaceDetector, build_detector, center_face
+from daefr_arch.faces.face_mask import FaceParser, feather_mask
+from daefr_arch.faces.paster import RestoredFace, paste_faces
+from daefr_arch.io.photo import as_uint8, without_colour
+from daefr_arch.io.resize import resize_square
 from daefr_arch.restoration.background import BackgroundUpsampler, RealESRGANUpsampler, enlarge_face, enlarge_photo
-from daefr_arch.restoration.detector import MIN_FACE_SIZE, SCORE_THRESHOLD, FaceDetector, build_detector, center_face
-from daefr_arch.restoration.face_mask import FaceParser, feather_mask
-from daefr_arch.restoration.face_network import FaceNetwork
-from daefr_arch.restoration.paster import RestoredFace, paste_faces
-from daefr_arch.restoration.photo import as_uint8, without_colour
 from daefr_arch.restoration.photo_work import PhotoWork
 from daefr_arch.restoration.report import FAILED, FaceReport, PhotoReport
+from daefr_arch.runtime.face_network import FaceNetwork
 
-logger = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 # alignment error of a face that is turned too far for the five landmarks to fit the template
 TURNED_AWAY = 0.045
@@ -185,7 +186,7 @@ class DAEFRRestorer:
         """
         work = PhotoWork(_checked(img))
         if has_aligned:
-            work.crops, work.report.faces = [resize_face(as_uint8(work.img), self.face_size)], [FaceReport()]
+            work.crops, work.report.faces = [resize_square(as_uint8(work.img), self.face_size)], [FaceReport()]
         else:
             self._detect(work, only_center_face)
         return work
@@ -199,7 +200,7 @@ class DAEFRRestorer:
         if self.network.has_control:
             return weight
         if not self._warned_of_weight:
-            logger.warning('weight has no effect: this model has no LQ control module; see the option blend')
+            _logger.warning('weight has no effect: this model has no LQ control module; see the option blend')
             self._warned_of_weight = True
         return None
 

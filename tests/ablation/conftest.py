@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from daefr_arch.ablation import ablation
-from daefr_arch.cli import main
+from daefr_arch.commands.cli import main
 from tests.ablation.tables import TABLES, TinyTables, ablate
 from tests.models.stages import write_faces
 

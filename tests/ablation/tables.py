@@ -7,8 +7,8 @@ from pathlib import Path
 
 import yaml
 
-from daefr_arch.cli import main
-from daefr_arch.option_file import read_option_file
+from daefr_arch.commands.cli import main
+from daefr_arch.options.option_file import read_option_file
 from tests.models.stages import ROOT
 
 TABLES = ('table2', 'table6', 'fig7', 'table3')

@@ -13,12 +13,13 @@ from daefr_arch.ablation.row_network import load_row_network
 from daefr_arch.ablation.row_record import read_record
 from daefr_arch.ablation.table_config import read_table_config
 from daefr_arch.ablation.training import plan_trainings, read_training
-from daefr_arch.cli import main
-from daefr_arch.metrics.evaluator import Evaluator
+from daefr_arch.checkpoints import load_stage_network
+from daefr_arch.commands.cli import main
+from daefr_arch.evaluation.evaluator import Evaluator
+from daefr_arch.io.image_file import read_image, write_image
+from daefr_arch.io.image_listing import list_images
 from daefr_arch.metrics.psnr_metric import PSNR
-from daefr_arch.models.stage_checkpoint import load_stage_network
-from daefr_arch.restoration.face_network import FaceNetwork
-from daefr_arch.restoration.image_file import list_images, read_image, write_image
+from daefr_arch.runtime.face_network import FaceNetwork
 from tests.ablation.tables import FORCED, NAMES, ROWS, STAGES, TABLES, ablate, checkpoint, table_file
 from tests.models.stages import ROOT
 

@@ -8,8 +8,8 @@ from basicsr.models import build_model
 
 from daefr_arch.ablation.training import read_training
 from daefr_arch.archs.layers import to_tokens
-from daefr_arch.models.frozen import parameter_hash
 from tests.ablation.tables import table_file
+from tests.models.parameter_hash import parameter_hash
 from tests.models.stages import batches
 
 TABLE2 = [f'table2_{letter}' for letter in 'abcde']

@@ -1,12 +1,9 @@
 import csv
 import io
 
-import numpy as np
-
 from daefr_arch.ablation.row_record import read_record, write_record
-from daefr_arch.ablation.strips import GAP, SMALLEST_TILE, Tile, draw_strip
 from daefr_arch.ablation.table import Table, TableRow
-from daefr_arch.metrics.report import MetricSummary, Report
+from daefr_arch.evaluation.report import MetricSummary, Report
 
 PSNR = MetricSummary('psnr', 'PSNR ↑', 'how', False, mean=21.5, half_width=0.25, count=3)
 LPIPS = MetricSummary('lpips', 'LPIPS', '', True, missing='no weights')
@@ -46,23 +43,3 @@ def test_a_record_is_read_back(tmp_path):
     written = write_record(tmp_path, {'options': {'lr': 1e-4, 'list': [1, None]}}, Report((PSNR, LPIPS, infinite), ()))
     assert read_record(tmp_path) == written
     assert read_record(tmp_path / 'nothing') is None
-
-
-def test_a_strip_shows_every_face_below_its_label():
-    faces = [np.full((32, 32, 3), (value, 0, 255 - value), np.uint8) for value in (0, 100, 200)]
-    strip = draw_strip([Tile(f't{index}', 'some words ' * 9, face) for index, face in enumerate(faces)])
-    side = -(-SMALLEST_TILE // 32) * 32
-    assert strip.shape[1] == 3 * (side + GAP) + GAP
-    for index, face in enumerate(faces):
-        left = GAP + index * (side + GAP)
-        tile = strip[-GAP - side : -GAP, left : left + side]
-        assert (tile == face[0, 0]).all()
-        label = strip[: -GAP - side, left : left + side]
-        assert label.min() < 64  # black on
-        assert label.mean() > 160  # white
-    assert (strip[-GAP:] == 255).all()
-
-
-def test_large_faces_keep_their_pixels():
-    face = np.random.default_rng(0).integers(0, 256, (256, 256, 3), np.uint8)
-    assert (draw_strip([Tile('a', '', face)])[-GAP - 256 : -GAP, GAP:-GAP] == face).all()

@@ -5,8 +5,7 @@ import pytest
 import torch
 from basicsr.archs import build_network
 
-from daefr_arch.checkpoints import convert_official
-from daefr_arch.official_layout import infer_options
+from daefr_arch.checkpoints import convert_official, infer_options
 from tests.golden_parameters import TINY_DAEFR, golden, image, official_state_dict, relative_error
 
 

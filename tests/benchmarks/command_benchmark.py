@@ -11,7 +11,7 @@ from daefr_arch.restoration.output_layout import OutputLayout
 from daefr_arch.restoration.photo_folder import restore_photos
 from daefr_arch.restoration.restorer import DAEFRRestorer
 from tests.benchmarks.row import Row, alternate
-from tests.restoration.faces import astronaut, grace_hopper
+from tests.faces.photos import astronaut, grace_hopper
 
 REPETITIONS = 3
 FOLDER_PHOTOS = 16
@@ -28,7 +28,7 @@ import basicsr
 RESTORE = """
 import sys, time
 import daefr_arch.restoration.photo_folder, daefr_arch.restoration.restorer
-from daefr_arch.cli import main
+from daefr_arch.commands.cli import main
 start = time.perf_counter()
 code = main(['restore', '-i', sys.argv[1], '-o', sys.argv[2], '--overwrite', '--offline'])
 print(time.perf_counter() - start)

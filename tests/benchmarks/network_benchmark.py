@@ -6,13 +6,13 @@ import torch
 
 from daefr_arch.archs.daefr_arch import DAEFR
 from daefr_arch.checkpoints import load_network
-from daefr_arch.restoration.face_network import FaceNetwork
-from daefr_arch.restoration.precision import stage_precisions
-from daefr_arch.restoration.staged_network import StagedNetwork
+from daefr_arch.runtime.face_network import FaceNetwork
+from daefr_arch.runtime.precision import stage_precisions
+from daefr_arch.runtime.staged_network import StagedNetwork
 from tests.benchmarks.live_tensors import peak_gib
 from tests.benchmarks.reference_network import ReferenceNetwork
 from tests.benchmarks.row import Row, alternate
-from tests.restoration.faces import astronaut
+from tests.faces.photos import astronaut
 
 REPETITIONS = 3
 

@@ -13,10 +13,10 @@ import cv2
 import numpy as np
 from facexlib.utils.face_restoration_helper import FaceRestoreHelper
 
-from daefr_arch.restoration.aligner import estimate_alignment, face_template
+from daefr_arch.faces.aligner import estimate_alignment, face_template
+from daefr_arch.faces.face_mask import feather_mask
+from daefr_arch.faces.paster import RestoredFace, paste_faces
 from daefr_arch.restoration.background import enlarge_photo
-from daefr_arch.restoration.face_mask import feather_mask
-from daefr_arch.restoration.paster import RestoredFace, paste_faces
 
 FACE_SIZE = 256
 

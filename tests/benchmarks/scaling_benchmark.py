@@ -21,9 +21,9 @@ from torch.utils.data import DataLoader
 from daefr_arch.checkpoints import load_network
 from daefr_arch.data.degradation_dataset import DAEFRDegradationDataset
 from daefr_arch.data.draw_sampler import DrawSampler
-from daefr_arch.restoration.face_network import FaceNetwork
+from daefr_arch.runtime.face_network import FaceNetwork
 from tests.benchmarks.row import Row, alternate
-from tests.restoration.faces import astronaut
+from tests.faces.photos import astronaut
 
 PLOT = Path(__file__).with_name('scaling.png')
 BATCHES = (1, 2, 4, 8, 16, 32, 64)
@@ -34,7 +34,7 @@ DRAWS_AN_IMAGE = 5
 RESTORE = """
 import re, sys
 from pathlib import Path
-from daefr_arch.cli import main
+from daefr_arch.commands.cli import main
 code = main(sys.argv[1:])
 print(re.search(r'VmHWM:\\s+(\\d+) kB', Path('/proc/self/status').read_text())[1])
 sys.exit(code)

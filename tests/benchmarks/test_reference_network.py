@@ -2,7 +2,7 @@ import torch
 
 from daefr_arch.checkpoints import load_network
 from tests.benchmarks.reference_network import ReferenceNetwork
-from tests.restoration.faces import astronaut
+from tests.faces.photos import astronaut
 
 
 def test_reference_equals_the_network() -> None:

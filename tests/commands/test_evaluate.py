@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from skimage.data import astronaut
 
-from daefr_arch import cli
+from daefr_arch.commands import cli, exit_codes
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def test_writes_the_numbers_that_it_prints(folders, tmp_path, monkeypatch, caplo
     files = ['--csv', str(tmp_path / 'out.csv'), '--json', str(tmp_path / 'out.json')]
     backend = ['--landmark-backend', 'dlib', '--identity-backend', 'dlib', '--skip-missing']
     code = cli.main(['evaluate', str(folders[0]), '-g', str(folders[1]), *backend, *files])
-    assert code == cli.PARTIAL
+    assert code == exit_codes.PARTIAL
     loaded = json.loads((tmp_path / 'out.json').read_text())
     means = {metric['name']: metric['mean'] for metric in loaded['metrics']}
     assert means['fid'] is None
@@ -40,14 +40,14 @@ def test_writes_the_numbers_that_it_prints(folders, tmp_path, monkeypatch, caplo
 
 def test_missing_weights_and_missing_files_are_errors(folders, tmp_path, monkeypatch, caplog):
     monkeypatch.setenv('DAEFR_HOME', str(tmp_path))
-    assert cli.main(['evaluate', str(folders[0]), '-g', str(folders[1]), '--metrics', 'lpips']) == cli.FAILED
+    assert cli.main(['evaluate', str(folders[0]), '-g', str(folders[1]), '--metrics', 'lpips']) == exit_codes.FAILED
     assert 'vgg16-397923af.pth' in caplog.text
     (folders[0] / 'b_00.png').unlink()
-    assert cli.main(['evaluate', str(folders[0]), '-g', str(folders[1]), '--metrics', 'psnr']) == cli.FAILED
+    assert cli.main(['evaluate', str(folders[0]), '-g', str(folders[1]), '--metrics', 'psnr']) == exit_codes.FAILED
     assert '1 ground truths without result: b.png' in caplog.text
 
 
 def test_wrong_arguments(folders):
-    assert cli.main(['evaluate', str(folders[0]), '--metrics', 'psnr']) == cli.USAGE
-    assert cli.main(['evaluate', str(folders[0]), '--metrics', 'pnsr']) == cli.USAGE
-    assert cli.main(['evaluate', str(folders[0]), '--metrics', 'niqe']) == cli.OK
+    assert cli.main(['evaluate', str(folders[0]), '--metrics', 'psnr']) == exit_codes.USAGE
+    assert cli.main(['evaluate', str(folders[0]), '--metrics', 'pnsr']) == exit_codes.USAGE
+    assert cli.main(['evaluate', str(folders[0]), '--metrics', 'niqe']) == exit_codes.OK

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-from daefr_arch import checkpoints, cli
-from daefr_arch.ablation.codebook_files import load_autoencoder
-from daefr_arch.ablation.codebook_path import PARTS, PATHS, CodebookPath
-from daefr_arch.commands import reconstruct
-from daefr_arch.restoration.contact_sheet import TITLE
-from daefr_arch.restoration.face_network import FaceNetwork
-from daefr_arch.restoration.image_file import read_image, write_image
-from tests.ablation.autoencoders import SMALL, autoencoder
+from daefr_arch import checkpoints
+from daefr_arch.analysis.codebook_files import load_autoencoder
+from daefr_arch.analysis.codebook_path import PARTS, PATHS, CodebookPath
+from daefr_arch.commands import cli, exit_codes, reconstruct
+from daefr_arch.io.contact_sheet import GAP
+from daefr_arch.io.image_file import read_image, write_image
+from daefr_arch.runtime.face_network import FaceNetwork
+from tests.analysis.autoencoders import SMALL, autoencoder
 from tests.data.faces import face
 from tests.golden_parameters import TINY_DAEFR, official_state_dict
 
@@ -57,7 +57,7 @@ def test_paths_repeated_for_the_help_are_those_of_the_package():
 
 def test_images_strips_and_statistics(run, files, tmp_path, caplog):
     caplog.set_level('INFO', logger='daefr_arch')
-    assert run('hq lq hybrid', '--batch_size', '1') == cli.OK
+    assert run('hq lq hybrid', '--batch_size', '1') == exit_codes.OK
     out = tmp_path / 'out'
     written = sorted(path.relative_to(out).as_posix() for path in out.rglob('*.*'))
     images = [f'{folder}/{name}.png' for folder in ('hq', 'hybrid', 'lq', 'strips') for name in 'ab']
@@ -65,16 +65,16 @@ def test_images_strips_and_statistics(run, files, tmp_path, caplog):
 
     hq, lq = load_autoencoder(files / 'hq.pth', 'hq'), load_autoencoder(files / 'lq.safetensors', 'lq')
     strip = read_image(out / 'strips/a.png').pixels
-    assert strip.shape == (TITLE + 256, 4 * 256, 3)
+    side = 160  # five times that of the faces
+    assert strip.shape[1] == 4 * (side + GAP) + GAP
+    tiles = [strip[-side - GAP : -GAP, left : left + side] for left in range(GAP, strip.shape[1], side + GAP)]
     for column, path in enumerate(PATHS, start=1):
         network = FaceNetwork(CodebookPath(path, hq, lq), device='cpu')
         expected = network.restore([face(32)])[0]
         result = read_image(out / path / 'a.png').pixels
         assert np.array_equal(result, expected)
-        tile = strip[TITLE:, column * 256 : (column + 1) * 256]
-        assert np.array_equal(tile, cv2.resize(expected, (256, 256), interpolation=cv2.INTER_CUBIC))
-    shown = cv2.resize(strip[TITLE:, :256], (32, 32), interpolation=cv2.INTER_AREA).astype(int)
-    assert np.abs(shown - face(32)).mean() < 4  # the input, not its channels reversed
+        assert np.array_equal(tiles[column], expected.repeat(5, axis=0).repeat(5, axis=1))
+    assert np.array_equal(tiles[0][::5, ::5], face(32))  # the input, not its channels reversed
 
     statistics = json.loads((out / 'statistics.json').read_text())
     assert statistics['left_out'] == {}
@@ -97,7 +97,7 @@ def _at_32_px(path):
 
 
 def test_one_path_needs_its_autoencoder_only_and_has_no_strips(run, tmp_path):
-    assert run('lq', hq=None) == cli.OK
+    assert run('lq', hq=None) == exit_codes.OK
     assert sorted(path.name for path in (tmp_path / 'out').iterdir()) == ['code_counts.csv', 'lq', 'statistics.json']
     assert list(json.loads((tmp_path / 'out/statistics.json').read_text())['checkpoints']) == ['lq']
 
@@ -111,7 +111,7 @@ def test_one_path_needs_its_autoencoder_only_and_has_no_strips(run, tmp_path):
     ],
 )
 def test_official_checkpoints_of_all_kinds(run, files, paths, hq, lq, tmp_path):
-    assert run(paths, hq=hq, lq=lq) == cli.OK
+    assert run(paths, hq=hq, lq=lq) == exit_codes.OK
     parts = {
         domain: checkpoints.convert_official(official_state_dict(f'{name.split(".")[0]}_tiny'))
         for domain, name in (('hq', hq), ('lq', lq))
@@ -129,7 +129,7 @@ def test_grey_alpha_16_bits_and_other_sizes(run, faces, tmp_path):
     write_image(faces / 'grey.png', face(100)[..., 1])
     cv2.imwrite(str(faces / 'alpha.png'), np.dstack((face(32), np.full((32, 32), 128, np.uint8))))
     write_image(faces / 'tiny.webp', face(9))
-    assert run('hq') == cli.OK
+    assert run('hq') == exit_codes.OK
     results = {path.stem: read_image(path) for path in (tmp_path / 'out/hq').iterdir()}
     assert results.keys() == {'a', 'deep', 'grey', 'alpha', 'tiny'}
     assert {(photo.pixels.shape, photo.pixels.dtype) for photo in results.values()} == {
@@ -141,19 +141,19 @@ def test_grey_alpha_16_bits_and_other_sizes(run, faces, tmp_path):
 
 def test_an_unreadable_image_does_not_stop_the_others(run, faces, tmp_path, caplog):
     (faces / 'broken.png').write_bytes((faces / 'a.png').read_bytes()[:300])
-    assert run('hq hybrid') == cli.PARTIAL
+    assert run('hq hybrid') == exit_codes.PARTIAL
     statistics = json.loads((tmp_path / 'out/statistics.json').read_text())
     assert [path['images'] for path in statistics['paths']] == [2, 2]
     assert list(statistics['left_out']) == [str(faces / 'broken.png')]
     assert 'broken.png' in caplog.text
     for name in ('a.png', 'b.jpg'):
         (faces / name).unlink()
-    assert run('hq', '--overwrite') == cli.FAILED
+    assert run('hq', '--overwrite') == exit_codes.FAILED
     assert 'none of the 1 images can be read' in caplog.text
 
 
 def test_wrong_arguments_are_found_before_work(run, files, faces, tmp_path, caplog):
-    def refused(message, code=cli.USAGE, paths='hybrid', *arguments, **options):
+    def refused(message, code=exit_codes.USAGE, paths='hybrid', *arguments, **options):
         caplog.clear()
         assert run(paths, *arguments, **options) == code
         assert message in caplog.text
@@ -161,22 +161,22 @@ def test_wrong_arguments_are_found_before_work(run, files, faces, tmp_path, capl
 
     refused('--path hybrid needs --lq', lq=None)
     refused('--path hybrid needs --hq', hq=None)
-    refused('batch_size: expected 1 or more', cli.USAGE, 'hybrid', '--batch_size', '0')
-    refused('cuda:99 is not available here', cli.USAGE, 'hybrid', '--device', 'cuda:99')
+    refused('batch_size: expected 1 or more', exit_codes.USAGE, 'hybrid', '--batch_size', '0')
+    refused('cuda:99 is not available here', exit_codes.USAGE, 'hybrid', '--device', 'cuda:99')
     large = autoencoder(3, resolution=64, attn_resolutions=[32])
     options = {'type': 'DAEFRCodebook', **SMALL, 'resolution': 64, 'attn_resolutions': [32]}
     checkpoints.save_network(files / 'large.safetensors', large.state_dict(), options)
     refused('--hq takes images of 32 px, --lq of 64 px', paths='hq lq', lq='large.safetensors')
     refused('do not fit each other', lq='association.ckpt')
-    refused('missing.pth', cli.FAILED, lq='missing.pth')
-    refused("with the part 'lq_codebook', this one holds", cli.FAILED, lq='daefr.ckpt')
+    refused('missing.pth', exit_codes.FAILED, lq='missing.pth')
+    refused("with the part 'lq_codebook', this one holds", exit_codes.FAILED, lq='daefr.ckpt')
     checkpoints.save_network(files / 'daefr.safetensors', _daefr().state_dict(), {'type': 'DAEFR', **TINY_DAEFR})
-    refused('daefr.safetensors holds a DAEFR: expected an autoencoder', cli.FAILED, hq='daefr.safetensors')
+    refused('daefr.safetensors holds a DAEFR: expected an autoencoder', exit_codes.FAILED, hq='daefr.safetensors')
     write_image(faces / 'a.jpg', face(32))
     refused('would write the same names (a.png)', paths='hq')
     with pytest.raises(SystemExit) as end:
         run('hq lowq')
-    assert end.value.code == cli.USAGE
+    assert end.value.code == exit_codes.USAGE
 
 
 def _daefr():
@@ -184,10 +184,10 @@ def _daefr():
 
 
 def test_existing_results_and_inputs_are_kept(run, faces, tmp_path, caplog):
-    assert run('hq') == cli.OK
-    assert run('hq') == cli.USAGE
+    assert run('hq') == exit_codes.OK
+    assert run('hq') == exit_codes.USAGE
     assert '4 results exist' in caplog.text
     assert '--overwrite' in caplog.text
-    assert run('hq', '--overwrite') == cli.OK
-    assert run('hq', '--overwrite', source=tmp_path / 'out/hq') == cli.USAGE
+    assert run('hq', '--overwrite') == exit_codes.OK
+    assert run('hq', '--overwrite', source=tmp_path / 'out/hq') == exit_codes.USAGE
     assert 'would replace an input' in caplog.text

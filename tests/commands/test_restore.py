@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 from skimage.data import astronaut
 
-from daefr_arch import cli
-from daefr_arch.commands import restore
-from daefr_arch.restoration import detector, image_file, output_layout, precision, restorer
-from daefr_arch.restoration.image_file import read_image, write_image
+from daefr_arch.commands import cli, exit_codes, restore
+from daefr_arch.faces import detector
+from daefr_arch.io import image_file
+from daefr_arch.io.image_file import read_image, write_image
+from daefr_arch.restoration import output_layout, restorer
 from daefr_arch.restoration.restorer import DAEFRRestorer
+from daefr_arch.runtime import precision
 from tests.restoration.fake_restorer import FakeRestorer
 
 SCRIPT = Path(__file__).parents[2] / 'inference/inference_daefr.py'
@@ -107,7 +109,7 @@ def test_help_loads_neither_torch_nor_opencv():
 
 
 def test_exit_code_0_and_report(run, photos, tmp_path):
-    assert run(photos) == cli.OK
+    assert run(photos) == exit_codes.OK
     assert [path.name for path in sorted((tmp_path / 'out/final_results').iterdir())] == ['a.png', 'c.jpg']
     report = (tmp_path / 'out/report.jsonl').read_text().splitlines()
     assert [json.loads(line)['status'] for line in report] == ['ok', 'ok']
@@ -115,9 +117,9 @@ def test_exit_code_0_and_report(run, photos, tmp_path):
 
 def test_exit_code_1_when_everything_failed(run, tmp_path, caplog):
     (tmp_path / 'text.jpg').write_text('no image')
-    assert run(tmp_path / 'text.jpg') == cli.FAILED
+    assert run(tmp_path / 'text.jpg') == exit_codes.FAILED
     assert 'not an image' in caplog.text
-    assert run(tmp_path / 'missing') == cli.FAILED
+    assert run(tmp_path / 'missing') == exit_codes.FAILED
     assert 'no image file, folder or pattern with matches' in caplog.text
 
 
@@ -125,15 +127,15 @@ def test_exit_code_2_before_any_work(run, photos, tmp_path, caplog):
     for wrong in (['-w', '1.5'], ['--ext', 'gif'], ['--no_such_flag'], ['--overwrite', '--skip_existing']):
         with pytest.raises(SystemExit) as exit_:
             run(photos, *wrong)
-        assert exit_.value.code == cli.USAGE
+        assert exit_.value.code == exit_codes.USAGE
     write_image(photos / 'a.jpg', read_image(photos / 'a.png').pixels)
-    assert run(photos) == cli.USAGE
+    assert run(photos) == exit_codes.USAGE
     assert 'would write the same names' in caplog.text
     assert not (tmp_path / 'out').exists()
 
 
 def test_impossible_options_of_the_restorer_are_exit_code_2(photos, tmp_path, caplog):
-    assert cli.main(['restore', '-i', str(photos), '-o', str(tmp_path / 'out'), '-s', '0']) == cli.USAGE
+    assert cli.main(['restore', '-i', str(photos), '-o', str(tmp_path / 'out'), '-s', '0']) == exit_codes.USAGE
     assert 'upscale: expected a number above 0, got 0.0' in caplog.text
 
 
@@ -147,25 +149,25 @@ def test_defaults_are_those_of_the_restorer(monkeypatch):
 
 def test_exit_code_3_when_one_of_a_folder_cannot_be_read(run, photos, tmp_path):
     (photos / 'b.png').write_bytes((photos / 'a.png').read_bytes()[:500])
-    assert run(photos) == cli.PARTIAL
+    assert run(photos) == exit_codes.PARTIAL
     report = (tmp_path / 'out/report.jsonl').read_text().splitlines()
     assert [json.loads(line)['status'] for line in report] == ['ok', 'error', 'ok']
 
 
 def test_running_again(run, photos, tmp_path, caplog):
-    assert run(photos) == cli.OK
-    assert run(photos) == cli.USAGE
+    assert run(photos) == exit_codes.OK
+    assert run(photos) == exit_codes.USAGE
     assert 'use --overwrite, --skip_existing or --output' in caplog.text
-    assert run(photos, '--overwrite') == cli.OK
+    assert run(photos, '--overwrite') == exit_codes.OK
     (tmp_path / 'out/final_results/c.jpg').unlink()
-    assert run(photos, '--skip_existing', '--report', str(tmp_path / 'again.jsonl')) == cli.OK
+    assert run(photos, '--skip_existing', '--report', str(tmp_path / 'again.jsonl')) == exit_codes.OK
     assert [json.loads(line)['input'][-5:] for line in (tmp_path / 'again.jsonl').read_text().splitlines()] == ['c.jpg']
-    assert run(photos, '--skip_existing') == cli.OK
+    assert run(photos, '--skip_existing') == exit_codes.OK
 
 
 def test_limit_of_pixels(run, photos):
-    assert run(photos, '--max_pixels', '19199') == cli.FAILED
-    assert run(photos, '--max_pixels', '19200') == cli.OK
+    assert run(photos, '--max_pixels', '19199') == exit_codes.FAILED
+    assert run(photos, '--max_pixels', '19200') == exit_codes.OK
 
 
 def test_script_is_the_command():

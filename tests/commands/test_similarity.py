@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 import torch
 
-from daefr_arch import cli
-from daefr_arch.ablation.similarity import place_agreement
-from daefr_arch.ablation.similarity_figure import DOTS_PER_INCH, SIDE
+from daefr_arch.analysis.similarity import place_agreement
+from daefr_arch.analysis.similarity_figure import DOTS_PER_INCH, SIDE
+from daefr_arch.commands import cli, exit_codes
+from daefr_arch.evaluation.report import mean_and_half_width
+from daefr_arch.io.image_file import read_image, write_image
+from daefr_arch.io.tensors import to_tensor
 from daefr_arch.losses.association_loss import association_matrix
-from daefr_arch.metrics.images import to_tensor
-from daefr_arch.metrics.report import mean_and_half_width
-from daefr_arch.restoration.image_file import read_image, write_image
-from tests.ablation.autoencoders import autoencoder
+from tests.analysis.autoencoders import autoencoder
 from tests.data.faces import face
 from tests.golden_parameters import official_state_dict
 
@@ -56,7 +56,7 @@ def test_figure_and_numbers(run, files, faces, caplog):
         f'same={files}/hq.pth,{files}/hq.pth',
         f'official={files}/association.ckpt',
     ]
-    assert run(*pairs, output='new/figure.png', extra=['--batch_size', '2']) == cli.OK
+    assert run(*pairs, output='new/figure.png', extra=['--batch_size', '2']) == exit_codes.OK
     content = json.loads((faces / 'new/figure.json').read_text())
     assert [pair['name'] for pair in content['pairs']] == ['both', 'same', 'official']
     both = content['pairs'][0]
@@ -72,7 +72,7 @@ def test_figure_and_numbers(run, files, faces, caplog):
         agreements.append(place_agreement(association_matrix(*features)))
     (faces / 'gt/2.png').unlink()
     (faces / 'lq/2_00.png').unlink()
-    assert run(pairs[0]) == cli.OK
+    assert run(pairs[0]) == exit_codes.OK
     both = json.loads((faces / 'similarity.json').read_text())['pairs'][0]
     for name in ('hq_to_lq', 'lq_to_hq', 'diagonal', 'off_diagonal'):
         mean, half_width = mean_and_half_width([getattr(agreement, name).item() for agreement in agreements])
@@ -86,7 +86,7 @@ def test_the_figure_shows_the_mean_matrices_in_one_colour_scale(run, files, face
     pair = f'{files}/hq.pth,{files}/hq.pth'
     for index in range(3):  # the encoder against itself, on equal images: ones on the diagonal
         write_image(faces / f'lq/{index}_00.png', read_image(faces / f'gt/{index}.png').pixels)
-    assert run(f'a={pair}', f'b={pair}') == cli.OK
+    assert run(f'a={pair}', f'b={pair}') == exit_codes.OK
     figure = read_image(faces / 'similarity.png').pixels
     height, width = figure.shape[:2]
     assert width > 1.9 * SIDE * DOTS_PER_INCH > 0.9 * height
@@ -99,20 +99,20 @@ def test_the_figure_shows_the_mean_matrices_in_one_colour_scale(run, files, face
 
 def test_a_file_that_cannot_be_read_does_not_stop_the_others(run, files, faces, caplog):
     (faces / 'gt/1.png').write_bytes(b'no image')
-    assert run(f'a={files}/association.ckpt') == cli.PARTIAL
+    assert run(f'a={files}/association.ckpt') == exit_codes.PARTIAL
     content = json.loads((faces / 'similarity.json').read_text())
     assert content['pairs'][0]['images'] == 2
     assert list(content['left_out']) == [str(faces / 'lq/1_00.png')]
     for name in ('0', '2'):
         (faces / f'lq/{name}_00.png').write_bytes(b'no image')
-    assert run(f'a={files}/association.ckpt', extra=['--overwrite']) == cli.FAILED
+    assert run(f'a={files}/association.ckpt', extra=['--overwrite']) == exit_codes.FAILED
     assert 'none of the 3 images can be read' in caplog.text
 
 
 def test_wrong_arguments_are_found_before_work(run, files, faces, caplog, monkeypatch):
     pair = f'a={files}/association.ckpt'
 
-    def refused(message, *pairs, code=cli.USAGE, **options):
+    def refused(message, *pairs, code=exit_codes.USAGE, **options):
         caplog.clear()
         assert run(*pairs, **options) == code
         assert message in caplog.text
@@ -124,19 +124,19 @@ def test_wrong_arguments_are_found_before_work(run, files, faces, caplog, monkey
     refused('expected a name ending in .png', pair, output='similarity.jpg')
     refused('batch_size: expected 1 or more', pair, extra=['--batch_size', '0'])
     refused('do not fit each other', f'a={files}/hq.pth,{files}/association.ckpt')
-    refused('name the LQ file too', f'a={files}/hq.pth', code=cli.FAILED)
-    refused('no weight file', 'a=missing.pth', code=cli.FAILED)
+    refused('name the LQ file too', f'a={files}/hq.pth', code=exit_codes.FAILED)
+    refused('no weight file', 'a=missing.pth', code=exit_codes.FAILED)
     monkeypatch.setitem(sys.modules, 'matplotlib', None)
     refused("pip install 'daefr_arch[plot]'", pair)
     (faces / 'lq/0_00.png').unlink()
     monkeypatch.undo()
-    refused('1 ground truths without result: 0.png', pair, code=cli.FAILED)
+    refused('1 ground truths without result: 0.png', pair, code=exit_codes.FAILED)
 
 
 def test_existing_results_are_kept(run, files, faces, caplog):
     (faces / 'similarity.json').write_text('{}')
-    assert run(f'a={files}/association.ckpt') == cli.USAGE
+    assert run(f'a={files}/association.ckpt') == exit_codes.USAGE
     assert '1 results exist' in caplog.text
     assert not (faces / 'similarity.png').exists()
-    assert run(f'a={files}/association.ckpt', extra=['--overwrite']) == cli.OK
+    assert run(f'a={files}/association.ckpt', extra=['--overwrite']) == exit_codes.OK
     assert json.loads((faces / 'similarity.json').read_text())['pairs']

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from skimage.data import astronaut
 
-from daefr_arch import cli
+from daefr_arch.commands import cli, exit_codes
 
 PAIRS = '2 1\nA 1 2\nA 1 B 1\nB 1 2\nA 2 B 2\n'
 
@@ -20,8 +20,8 @@ def test_aligned_faces(tmp_path, caplog):
     (tmp_path / 'pairs.txt').write_text(PAIRS)
     outputs = ['--roc', str(tmp_path / 'roc.csv'), '--json', str(tmp_path / 'out.json')]
     inputs = ['-i', str(tmp_path), '--pairs', str(tmp_path / 'pairs.txt'), '--has_aligned']
-    assert cli.main(['verify', *inputs, '--identity-backend', 'dlib', *outputs]) == cli.OK
+    assert cli.main(['verify', *inputs, '--identity-backend', 'dlib', *outputs]) == exit_codes.OK
     accuracy = json.loads((tmp_path / 'out.json').read_text())['accuracy']
     assert f'accuracy   {100 * accuracy:.2f}%' in caplog.text
     assert (tmp_path / 'roc.csv').read_text().startswith('threshold,far,tar\ninf,0.0,0.0\n')
-    assert cli.main(['verify', *inputs, '--identity-backend', str(tmp_path / 'none.onnx')]) == cli.FAILED
+    assert cli.main(['verify', *inputs, '--identity-backend', str(tmp_path / 'none.onnx')]) == exit_codes.FAILED

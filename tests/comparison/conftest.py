@@ -8,8 +8,8 @@ import torch
 from basicsr.archs import build_network
 
 from daefr_arch.checkpoints import save_network
-from daefr_arch.restoration.detector import DetectedFace
-from tests.restoration.faces import ASTRONAUT_LANDMARKS, astronaut, grace_hopper
+from daefr_arch.faces.detector import DetectedFace
+from tests.faces.photos import ASTRONAUT_LANDMARKS, astronaut, grace_hopper
 
 FACE = 64
 OPTIONS = {

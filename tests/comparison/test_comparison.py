@@ -13,8 +13,8 @@ from daefr_arch.comparison.comparison import compare_methods
 from daefr_arch.comparison.face_set import write_face_set
 from daefr_arch.comparison.method import Method
 from daefr_arch.errors import InputError, WeightsError
-from daefr_arch.metrics.build import build_metrics
-from daefr_arch.metrics.evaluator import Evaluator
+from daefr_arch.evaluation.build import build_metrics
+from daefr_arch.evaluation.evaluator import Evaluator
 from daefr_arch.restoration.restorer import DAEFRRestorer
 from tests.comparison.conftest import FACE, OPTIONS, OneFace
 

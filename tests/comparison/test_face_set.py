@@ -4,9 +4,10 @@ import pytest
 
 from daefr_arch.comparison.face_set import write_face_set
 from daefr_arch.errors import InputError
-from daefr_arch.restoration.aligner import crop_face, face_template, resize_face
+from daefr_arch.faces.aligner import crop_face, face_template
+from daefr_arch.io.resize import resize_square
 from tests.comparison.conftest import OneFace
-from tests.restoration.faces import ASTRONAUT_LANDMARKS, astronaut
+from tests.faces.photos import ASTRONAUT_LANDMARKS, astronaut
 
 
 def test_crops_photos_and_their_truth_by_one_alignment(photos, tmp_path):
@@ -52,8 +53,8 @@ def test_inputs_that_do_not_fit(photos, tmp_path):
 
 def test_resizing_keeps_the_mean_and_leaves_the_size_alone():
     face = astronaut()
-    assert resize_face(face, 512) is face
+    assert resize_square(face, 512) is face
     for size in (128, 700):
-        resized = resize_face(face, size)
+        resized = resize_square(face, size)
         assert resized.shape == (size, size, 3)
         assert abs(resized.mean() - face.mean()) < 1

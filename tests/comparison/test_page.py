@@ -14,8 +14,8 @@ from daefr_arch.comparison.comparison import ComparedMethod, Comparison
 from daefr_arch.comparison.cost import Cost
 from daefr_arch.comparison.face_set import FaceSet, FacesOfPhoto
 from daefr_arch.comparison.page import render_page
-from daefr_arch.metrics.report import ImageRow, MetricSummary, Report
-from tests.restoration.faces import astronaut, grace_hopper
+from daefr_arch.evaluation.report import ImageRow, MetricSummary, Report
+from tests.faces.photos import astronaut, grace_hopper
 
 NAMES = ('</script><b>', 'b', 'c')
 PSNR = {'input': (20.0, 22.0, 21.0), 'ours': (25.0, 23.0, float('inf')), 'theirs': (24.0, 26.0, 22.5)}

@@ -12,8 +12,8 @@ from torch import nn
 from daefr_arch.comparison.method import Method, load_method_network
 from daefr_arch.comparison.peer_network import PeerNetwork
 from daefr_arch.errors import InputError, WeightsError
-from daefr_arch.restoration.face_network import FaceNetwork
-from tests.restoration.faces import astronaut
+from daefr_arch.runtime.face_network import FaceNetwork
+from tests.faces.photos import astronaut
 
 FACE = astronaut()
 

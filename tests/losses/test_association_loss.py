@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from daefr_arch.archs.codebook_arch import DAEFRCodebook
+from daefr_arch.checkpoints import convert_official
 from daefr_arch.losses.association_loss import DAEFRAssociationLoss, association_matrix
-from daefr_arch.official_layout import convert_official
 from tests.golden_parameters import TINY, golden, image, official_state_dict, relative_error
 
 

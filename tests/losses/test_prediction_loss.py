@@ -3,8 +3,8 @@ import torch
 
 from daefr_arch.archs.codebook_arch import DAEFRCodebook
 from daefr_arch.archs.daefr_arch import DAEFR
+from daefr_arch.checkpoints import convert_official
 from daefr_arch.losses.prediction_loss import DAEFRPredictionLoss
-from daefr_arch.official_layout import convert_official
 from tests.golden_parameters import TINY, TINY_DAEFR, golden, image, official_state_dict, relative_error
 
 

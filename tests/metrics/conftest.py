@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from skimage.data import astronaut
 
-from daefr_arch.restoration.aligner import crop_face, estimate_alignment
-from daefr_arch.restoration.detector import build_detector
+from daefr_arch.faces.aligner import crop_face, estimate_alignment
+from daefr_arch.faces.detector import build_detector
 
 SIZE = 256
 

@@ -8,7 +8,9 @@ import pytest
 import torch
 from onnx.helper import make_graph, make_model, make_node, make_opsetid, make_tensor_value_info
 
+from daefr_arch.checkpoints import MissingWeightsError
 from daefr_arch.errors import InputError, WeightsError
+from daefr_arch.faces.aligner import face_template
 from daefr_arch.metrics.face_embedding import (
     ARCFACE_TEMPLATE_112,
     ArcFaceEmbedder,
@@ -18,8 +20,6 @@ from daefr_arch.metrics.face_embedding import (
     build_embedder,
 )
 from daefr_arch.metrics.ida_metric import embedding_angle
-from daefr_arch.metrics.weight_files import MissingWeightsError
-from daefr_arch.restoration.aligner import face_template
 
 
 def save_flatten(path: Path, side: int) -> Path:

@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
+from daefr_arch.checkpoints import MissingWeightsError
 from daefr_arch.errors import InputError, WeightsError
+from daefr_arch.io.tensors import to_tensor
 from daefr_arch.metrics import fid_metric
 from daefr_arch.metrics.feature_statistics import FeatureStatistics
 from daefr_arch.metrics.fid_metric import FID, GROUND_TRUTH, build_inception, daefr_fid
-from daefr_arch.metrics.images import to_tensor
-from daefr_arch.metrics.weight_files import MissingWeightsError
 
 
 @pytest.fixture(scope='module')

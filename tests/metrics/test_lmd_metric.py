@@ -5,11 +5,11 @@ import torch
 from basicsr.metrics import calculate_metric
 from facexlib.alignment import awing_arch
 
+from daefr_arch.checkpoints import MissingWeightsError
 from daefr_arch.errors import InputError
+from daefr_arch.faces.aligner import face_template
 from daefr_arch.metrics.face_landmarks import AWingLandmarks, DlibLandmarks, build_landmark_detector, heatmap_peaks
 from daefr_arch.metrics.lmd_metric import LMD, daefr_lmd, landmark_distance
-from daefr_arch.metrics.weight_files import MissingWeightsError
-from daefr_arch.restoration.aligner import face_template
 
 
 def test_distance_is_in_pixels_of_512(sharp):

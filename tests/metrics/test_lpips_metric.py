@@ -6,10 +6,10 @@ from basicsr.metrics import calculate_metric
 from torchmetrics.functional.image.lpips import _LPIPS
 from torchvision.models import alexnet
 
+from daefr_arch.checkpoints import MissingWeightsError
 from daefr_arch.errors import InputError, WeightsError
-from daefr_arch.metrics.images import to_tensor
+from daefr_arch.io.tensors import to_tensor
 from daefr_arch.metrics.lpips_metric import LPIPS, build_lpips, daefr_lpips
-from daefr_arch.metrics.weight_files import MissingWeightsError
 
 
 @pytest.fixture(scope='module')

@@ -11,7 +11,7 @@ from skimage.data import astronaut
 from torch.utils.data import DataLoader, default_collate
 
 from daefr_arch.data.draw_sampler import Draw
-from daefr_arch.option_file import read_option_file
+from daefr_arch.options.option_file import read_option_file
 
 ROOT = Path(__file__).parents[2]
 STAGES = ('stage1_hq', 'stage1_lq', 'stage2_association', 'stage3_restoration', 'control')

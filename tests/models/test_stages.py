@@ -7,10 +7,10 @@ import torch
 from basicsr.models import build_model
 from torch.nn import functional as F
 
-from daefr_arch.ablation.codebook_files import load_encoder_pair
-from daefr_arch.ablation.similarity import SimilarityRecord
+from daefr_arch.analysis.codebook_files import load_encoder_pair
+from daefr_arch.analysis.similarity import SimilarityRecord
 from daefr_arch.errors import InputError, WeightsError
-from daefr_arch.models.frozen import parameter_hash
+from tests.models.parameter_hash import parameter_hash
 from tests.models.stages import STAGES, batches, tiny_options, train, validation_batch, write_faces
 
 

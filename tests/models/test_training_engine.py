@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from daefr_arch.checkpoints import load_training_state, newest_state, remove_temporaries, save_durably
 from daefr_arch.errors import TrainingError, WeightsError
-from daefr_arch.models.checkpoint_files import load_training_state, newest_state, remove_temporaries, save_durably
 from daefr_arch.models.loss_log import LossLog
 from daefr_arch.models.random_states import get_random_states, set_random_states
 from daefr_arch.models.validation import BestRecord

@@ -6,7 +6,7 @@ from basicsr.archs.rrdbnet_arch import RRDBNet
 
 from daefr_arch.errors import InputError, WeightsError
 from daefr_arch.restoration.background import TILE_OVERLAP, RealESRGANUpsampler, enlarge_photo
-from tests.restoration.faces import astronaut
+from tests.faces.photos import astronaut
 
 
 @pytest.fixture(scope='module')

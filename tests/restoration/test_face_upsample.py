@@ -6,7 +6,7 @@ import pytest
 
 from daefr_arch.errors import InputError
 from daefr_arch.restoration.restorer import DAEFRRestorer
-from tests.restoration.faces import FakeNetwork, astronaut
+from tests.faces.photos import FakeNetwork, astronaut
 
 
 class Bicubic:

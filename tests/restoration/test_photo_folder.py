@@ -15,7 +15,7 @@ import pytest
 from skimage.data import astronaut
 
 from daefr_arch.errors import OutputError, UsageError
-from daefr_arch.restoration.image_file import read_image, write_image
+from daefr_arch.io.image_file import read_image, write_image
 from daefr_arch.restoration.output_layout import OutputLayout, plan_outputs
 from daefr_arch.restoration.photo_folder import restore_photos
 from tests.restoration.fake_restorer import FACE, FakeRestorer

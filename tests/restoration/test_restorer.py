@@ -9,11 +9,11 @@ import torch
 
 from daefr_arch import DAEFRRestorer
 from daefr_arch.errors import InputError, WeightsError
-from daefr_arch.restoration import colour
-from daefr_arch.restoration.detector import DetectedFace
-from daefr_arch.restoration.face_network import FaceNetwork
+from daefr_arch.faces import colour
+from daefr_arch.faces.detector import DetectedFace
 from daefr_arch.restoration.restorer import DAEFRRestorer as Restorer
-from tests.restoration.faces import ASTRONAUT_LANDMARKS, FakeNetwork, astronaut, grace_hopper
+from daefr_arch.runtime.face_network import FaceNetwork
+from tests.faces.photos import ASTRONAUT_LANDMARKS, FakeNetwork, astronaut, grace_hopper
 
 
 class FakeDetector:

@@ -1,0 +1,1 @@
+"""Looking into the stages: reconstruction by the codebooks, similarity of the encoders."""

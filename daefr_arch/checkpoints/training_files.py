@@ -1,0 +1,76 @@
+"""Files of a run: written whole or not at all, even if the machine stops. A training state completes a set."""
+
+import os
+import pickle
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from daefr_arch.errors import WeightsError
+from daefr_arch.io.atomic_file import atomic_path
+
+STATE_KEYS = {'iter', 'epoch', 'optimizers', 'schedulers', 'scaler', 'random_states', 'best'}
+
+
+def save_durably(value: Any, path: str | Path) -> None:
+    """torch.save to a temporary name, flushed to the disk and renamed.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    path = Path(path)
+    with atomic_path(path) as temporary:
+        with temporary.open('wb') as file:
+            torch.save(value, file)
+            file.flush()
+            os.fsync(file.fileno())
+    _flush_folder(path.parent)
+
+
+def _flush_folder(folder: Path) -> None:
+    """A rename is on the disk only when its folder is."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def network_file(models: str | Path, label: str, current_iter: int | str) -> Path:
+    """BasicSR's name of the checkpoint of network_<label>."""
+    return Path(models) / f'net_{label}_{current_iter}.pth'
+
+
+def newest_state(training_states: str | Path) -> Path | None:
+    """The training state of the highest iteration, which was written after its networks; None if there is none."""
+    states = [path for path in Path(training_states).glob('*.state') if path.stem.isdigit()]
+    return max(states, key=lambda path: int(path.stem), default=None)
+
+
+def load_training_state(path: str | Path) -> dict[str, Any]:
+    """A training state, on the CPU.
+
+    Raises:
+        WeightsError: the file is missing or is not a training state.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise WeightsError(f'path.resume_state: {path} does not exist')
+    try:
+        if not zipfile.is_zipfile(path):
+            raise ValueError('it is cut off, or no file of torch.save')
+        state = torch.load(path, map_location='cpu', weights_only=True)
+    except (RuntimeError, ValueError, EOFError, OSError, pickle.UnpicklingError) as error:
+        raise WeightsError(f'{path} cannot be read as a training state: {error}') from error
+    if not isinstance(state, dict) or not state.keys() >= STATE_KEYS:
+        raise WeightsError(f'{path} is not a training state: expected {", ".join(sorted(STATE_KEYS))}')
+    return state
+
+
+def remove_temporaries(*folders: str | Path) -> None:
+    """Removes what a killed run left half-written."""
+    for folder in folders:
+        for temporary in Path(folder).glob('.daefr-*'):
+            temporary.unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""Folders of results measured: evaluator and reports."""

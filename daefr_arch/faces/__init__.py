@@ -1,0 +1,1 @@
+"""One face: detecting, aligning, masking, pasting it."""

@@ -1,0 +1,100 @@
+"""Finding faces: what a detector returns, which ones there are, and how one is chosen and built."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+
+from daefr_arch import checkpoints
+from daefr_arch.errors import InputError
+from daefr_arch.faces.embedded_retinaface import embedded_state_dict
+
+EMBEDDED = 'retinaface_mobile0.25_onnx'
+# detector -> network of facexlib; the names are facexlib's, and those of the manifest of weights
+NETWORKS = {'retinaface_resnet50': 'resnet50', 'retinaface_mobile0.25': 'mobile0.25', EMBEDDED: 'mobile0.25'}
+DETECTORS = ('auto', *NETWORKS)
+SCORE_THRESHOLD = 0.9
+MIN_FACE_SIZE = 12
+
+
+@dataclass(frozen=True)
+class DetectedFace:
+    """A face in pixels of its photo.
+
+    box: (x0, y0, x1, y1), may reach beyond the photo. score: in [0, 1].
+    landmarks (5, 2): left and right eye, nose, left and right corner of the mouth, as the picture shows them.
+    """
+
+    box: tuple[float, float, float, float]
+    score: float
+    landmarks: np.ndarray
+
+    @property
+    def size(self) -> float:
+        """The longer side of the box in pixels."""
+        return max(self.box[2] - self.box[0], self.box[3] - self.box[1])
+
+
+class FaceDetector(Protocol):
+    """What the restorer asks of a detector."""
+
+    def detect(self, img: np.ndarray) -> list[DetectedFace]:
+        """The faces of a photo (H, W, 3) BGR uint8, the surest first."""
+
+
+def build_detector(
+    name: str = 'auto',
+    *,
+    device: str | torch.device = 'cpu',
+    offline: bool = False,
+    weights: str | Path | None = None,
+    score_threshold: float = SCORE_THRESHOLD,
+    min_face_size: float = MIN_FACE_SIZE,
+) -> FaceDetector:
+    """Builds one of DETECTORS.
+
+    name: 'auto' takes facexlib's weights where they are already in the cache folder, and the embedded ones otherwise.
+    weights: a file of facexlib's weights for the named detector, instead of the downloaded one.
+    score_threshold, min_face_size: faces below this score or size (longer side of the box, pixels) are left out.
+    Raises InputError for an unknown name or impossible option, WeightsError where weights are missing or do not fit.
+    """
+    from daefr_arch.faces.retinaface import RetinaFaceDetector
+
+    if name not in DETECTORS:
+        raise InputError(f'detector: expected one of {", ".join(DETECTORS)}, got {name!r}')
+    if not 0 < score_threshold < 1:
+        raise InputError(f'score_threshold: expected a number between 0 and 1, got {score_threshold}')
+    if min_face_size < 0:
+        raise InputError(f'min_face_size: expected pixels, 0 or more, got {min_face_size}')
+    if weights is not None and name in ('auto', EMBEDDED):
+        raise InputError(f'detector weights {weights} were given: name the facexlib detector that they belong to')
+    if name == 'auto':
+        name = _at_hand()
+    if name == EMBEDDED:
+        state = embedded_state_dict()
+    else:
+        state = checkpoints.read_checkpoint(weights or checkpoints.fetch(name, offline=offline)).state_dict
+    return RetinaFaceDetector(
+        NETWORKS[name], state, device=device, score_threshold=score_threshold, min_face_size=min_face_size
+    )
+
+
+def _at_hand() -> str:
+    """The best detector that needs no download."""
+    for name in ('retinaface_resnet50', 'retinaface_mobile0.25'):
+        if checkpoints.find(name) is not None:
+            return name
+    return EMBEDDED
+
+
+def center_face(faces: Sequence[DetectedFace], height: int, width: int) -> DetectedFace:
+    """The face whose box is nearest to the centre of a photo of this size (facexlib's only_center_face)."""
+
+    def distance(face: DetectedFace) -> float:
+        x0, y0, x1, y1 = face.box
+        return float(np.hypot((x0 + x1 - width) / 2, (y0 + y1 - height) / 2))
+
+    return min(faces, key=distance)

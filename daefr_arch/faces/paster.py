@@ -1,0 +1,138 @@
+"""Pasting restored faces into the photo: only each face's own rectangle is touched."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from daefr_arch.errors import InputError
+from daefr_arch.faces.aligner import bounding_rectangle, warp
+
+MAX_VALUE = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}
+
+
+@dataclass(frozen=True)
+class RestoredFace:
+    """A face (R, R, 3) BGR uint8, its mask (R, R) float32 in [0, 1] and its alignment (2, 3), photo -> face."""
+
+    face: np.ndarray
+    mask: np.ndarray
+    matrix: np.ndarray
+
+
+@dataclass(frozen=True)
+class _Patch:
+    """A face's mask in the rectangle (x0, y0, x1, y1) of the photo that it covers."""
+
+    rectangle: tuple[int, int, int, int]
+    mask: np.ndarray
+
+
+def paste_matrix(matrix: np.ndarray, upscale: float) -> np.ndarray:
+    """Similarity (2, 3), face -> upscaled photo, of an alignment (photo -> face).
+
+    Pixel centres stay where cv2.resize puts them, at upscale * x + (upscale - 1) / 2. (facexlib adds upscale / 2,
+    which shifts the face by half a pixel.)
+    """
+    inverse = cv2.invertAffineTransform(matrix) * upscale
+    inverse[:, 2] += (upscale - 1) / 2
+    return inverse
+
+
+def paste_faces(photo: np.ndarray, faces: Sequence[RestoredFace], upscale: float) -> None:
+    """Pastes faces, in place, into a photo (H, W, 3) BGR uint8 or uint16 that is already upscaled.
+
+    Pixels outside the masks are untouched. Where masks overlap, faces are averaged by their masks, so that neither
+    border shows and their order does not matter. The cost is that of the faces' rectangles.
+    """
+    if photo.ndim != 3 or photo.shape[2] != 3 or photo.dtype not in MAX_VALUE:
+        raise InputError(f'paste: expected a BGR uint8 or uint16 photo (H, W, 3), got {photo.dtype} {photo.shape}')
+    matrices = [paste_matrix(face.matrix, upscale) for face in faces]
+    patches = [_patch(face.mask, matrix, photo.shape) for face, matrix in zip(faces, matrices, strict=True)]
+    for index, (face, matrix) in enumerate(zip(faces, matrices, strict=True)):
+        alpha = _share(patches, index)
+        if alpha is not None:
+            _blend(photo, face.face, matrix, alpha, patches[index].rectangle)
+
+
+def _patch(mask: np.ndarray, matrix: np.ndarray, shape: tuple[int, ...]) -> _Patch:
+    """The mask warped into its rectangle of a photo of `shape`; the rectangle may be empty."""
+    x0, y0, x1, y1 = bounding_rectangle(matrix, (mask.shape[1], mask.shape[0]))
+    x0, x1 = np.clip((x0, x1), 0, shape[1]).tolist()
+    y0, y1 = np.clip((y0, y1), 0, shape[0]).tolist()
+    if x1 <= x0 or y1 <= y0:
+        return _Patch((x0, y0, x0, y0), np.zeros((0, 0), np.float32))
+    return _Patch((x0, y0, x1, y1), warp(mask, _moved(matrix, x0, y0), (x1 - x0, y1 - y0)))
+
+
+def _share(patches: Sequence[_Patch], index: int) -> np.ndarray | None:
+    """Opacity of one face when faces are pasted in order, so that overlapping ones end up averaged by their masks.
+
+    With masks m_i and T = max(1, sum m_i), the result shall be (1 - sum a_i) * photo + sum a_i * face_i, a_i = m_i / T.
+    Pasting i and then the later ones j gives that for the opacity m_i / (T - sum m_j).
+    """
+    own = patches[index]
+    if own.mask.size == 0:
+        return None
+    total, later = own.mask, None
+    for other, patch in enumerate(patches):
+        if other == index or (overlap := _intersection(own.rectangle, patch.rectangle)) is None:
+            continue
+        if total is own.mask:
+            total = own.mask.copy()
+        here = _slices(overlap, own.rectangle)
+        there = patch.mask[_slices(overlap, patch.rectangle)]
+        total[here] += there
+        if other > index:
+            later = np.zeros_like(own.mask) if later is None else later
+            later[here] += there
+    if total is own.mask:
+        return own.mask
+    room = np.maximum(total, 1) - (0 if later is None else later)
+    return np.divide(own.mask, room, out=np.zeros_like(own.mask), where=own.mask > 0)
+
+
+def _blend(
+    photo: np.ndarray, face: np.ndarray, matrix: np.ndarray, alpha: np.ndarray, rectangle: tuple[int, int, int, int]
+) -> None:
+    """photo <- (1 - alpha) * photo + alpha * face inside the rectangle, in place, rounded."""
+    x0, y0, x1, y1 = rectangle
+    limit = MAX_VALUE[photo.dtype]
+    warped = warp(face, _moved(matrix, x0, y0), (x1 - x0, y1 - y0), border_mode=cv2.BORDER_REPLICATE)
+    target = photo[y0:y1, x0:x1]
+    background = target.astype(np.float32)
+    mixed = warped.astype(np.float32)
+    if limit != 255:
+        mixed *= limit / 255
+    mixed -= background
+    mixed *= alpha[:, :, None]
+    mixed += background
+    np.rint(mixed, out=mixed)
+    target[:] = mixed.clip(0, limit)
+
+
+def _moved(matrix: np.ndarray, x0: int, y0: int) -> np.ndarray:
+    """The matrix with its target's origin moved to (x0, y0)."""
+    moved = matrix.copy()
+    moved[:, 2] -= (x0, y0)
+    return moved
+
+
+def _intersection(
+    first: tuple[int, int, int, int], second: tuple[int, int, int, int]
+) -> tuple[int, int, int, int] | None:
+    """The rectangle that two rectangles share, None if there is none."""
+    x0, y0, x1, y1 = (
+        max(first[0], second[0]),
+        max(first[1], second[1]),
+        min(first[2], second[2]),
+        min(first[3], second[3]),
+    )
+    return (x0, y0, x1, y1) if x0 < x1 and y0 < y1 else None
+
+
+def _slices(rectangle: tuple[int, int, int, int], origin: tuple[int, int, int, int]) -> tuple[slice, slice]:
+    """Indices of a rectangle in an array whose top left pixel is that of `origin`."""
+    x0, y0, x1, y1 = rectangle
+    return slice(y0 - origin[1], y1 - origin[1]), slice(x0 - origin[0], x1 - origin[0])

@@ -1,0 +1,1 @@
+"""Option files: `base`, keys and values."""

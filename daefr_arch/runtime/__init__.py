@@ -1,0 +1,1 @@
+"""The network at inference: batches, precision, CUDA graphs, memory."""

@@ -1,0 +1,72 @@
+"""DAEFR with each stage in its own precision, by the types of its weights: no casts around every operation."""
+
+import copy
+
+import torch
+from torch import Tensor, nn
+
+from daefr_arch.archs.daefr_arch import DAEFR
+from daefr_arch.archs.layers import Upsample
+from daefr_arch.kernels import keep_compiled_kernels
+from daefr_arch.runtime.precision import StagePrecisions, allow_tf32, type_of
+
+# the parts of DAEFR whose weights take a reduced precision; the LQ codebook, which is searched, stays in float32
+_ENCODERS = ('hq_encoder', 'hq_quant_conv', 'lq_encoder', 'lq_quant_conv')
+_CODE_PREDICTION = ('fusion', 'feat_embedding', 'transformer', 'code_head')
+_DECODER = ('codebook', 'lq_control', 'post_quant_conv', 'decoder')
+# faces that the encoders and the decoder take at once: so a batch of 32 needs a quarter of the plain network's memory
+MOST_FACES = 16
+
+
+class StagedNetwork:
+    """Computes faces (B, 3, R, R) float32 -> restored faces, the same, RGB in [-1, 1].
+
+    Weights in float32 are shared with `network`, others are copies of its. `network` must be on its device. compile:
+    by torch.compile, at the first call with each shape; what it made is kept in the cache folder.
+    """
+
+    def __init__(self, network: DAEFR, precisions: StagePrecisions, *, compile: bool = False) -> None:
+        self.encoder_type, self.prediction_type, decoder_type = map(type_of, precisions)
+        self.tf32 = 'tf32' in precisions
+        self.network = copy.copy(network)
+        self.network._modules = dict(network._modules)
+        for parts, dtype in (
+            (_ENCODERS, self.encoder_type),
+            (_CODE_PREDICTION, self.prediction_type),
+            (_DECODER, decoder_type),
+        ):
+            for part in parts:
+                module = network._modules.get(part)
+                if module is not None:
+                    module = _folded(module)
+                    self.network._modules[part] = copy.deepcopy(module).to(dtype) if dtype != torch.float32 else module
+        self._compute = self._forward
+        if compile:
+            keep_compiled_kernels()
+            self._compute = torch.compile(self._forward, dynamic=False)
+
+    def __call__(self, x: Tensor, s_lq: float | None) -> Tensor:
+        allow_tf32(self.tf32, x.device)
+        return self._compute(x, s_lq)
+
+    def _forward(self, x: Tensor, s_lq: float | None) -> Tensor:
+        parts = [slice(first, first + MOST_FACES) for first in range(0, len(x), MOST_FACES)]
+        encoded = zip(*(self.network.encode(x[part].to(self.encoder_type)) for part in parts), strict=True)
+        features = (None if of[0] is None else torch.cat(of).to(self.prediction_type) for of in encoded)
+        logits, _, lq_feature = self.network.predict_codes(*features)
+        indices = logits.argmax(2)
+        lq_features = (None if lq_feature is None else lq_feature[part] for part in parts)
+        restored = (self.network.decode(indices[part], lq, s_lq) for part, lq in zip(parts, lq_features, strict=True))
+        return torch.cat([face.float() for face in restored])
+
+
+def _folded(module: nn.Module) -> nn.Module:
+    """The module, or a shallow copy of it in which every Upsample has its kernel computed."""
+    if isinstance(module, Upsample):
+        return module.folded()
+    children = {name: _folded(child) for name, child in module.named_children()}
+    if all(child is module._modules[name] for name, child in children.items()):
+        return module
+    folded = copy.copy(module)
+    folded._modules = {**module._modules, **children}
+    return folded

@@ -1,0 +1,1 @@
+"""Face verification by LFW's protocol."""
