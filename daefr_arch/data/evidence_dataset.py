@@ -10,7 +10,7 @@ from daefr_arch.data.degradation_dataset import DAEFRDegradationDataset
 from daefr_arch.data.image_source import ImageSource
 from daefr_arch.data.photo_degradation import PhotoDegradation, StepProbabilities, degrade_photo
 from daefr_arch.errors import InputError
-from daefr_arch.options import check_keys
+from daefr_arch.options.checks import check_keys
 
 
 @DATASET_REGISTRY.register()

@@ -113,8 +113,8 @@ def add_stains(image: np.ndarray, *, count: int, strength: float, seed: int) -> 
     for _ in range(count):
         ragged = cv2.resize(rng.standard_normal((9, 9), dtype=np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
         y, x = np.mgrid[:height, :width].astype(np.float32)
-        centre, radius = rng.random(2) * (width, height), (0.06 + 0.2 * rng.random()) * width
-        inside = 1 - np.hypot(x - centre[0], y - centre[1]) / radius + 0.3 * ragged
+        (left, top), radius = (rng.random(2) * (width, height)).tolist(), (0.06 + 0.2 * rng.random()) * width
+        inside = 1 - np.hypot(x - left, y - top) / radius + 0.3 * ragged
         spot = np.clip(inside * 4, 0, 1) * (0.6 + 0.4 * np.exp(-((inside * 5 - 1) ** 2)))
         brown = np.array((1.0, 0.75, 0.5), np.float32) + 0.2 * (rng.random(3).astype(np.float32) - 0.5)
         image = image * np.clip(1 - strength * spot[..., None] * brown, 0, 1)
