@@ -104,8 +104,13 @@ def log_error_ratio(photo: Tensor, truth: Tensor) -> list[Tensor]:
     return [((e + FLOOR / 100) / (t + FLOOR)).log() for e, t in zip(error, energy, strict=True)]
 
 
+def resized(weight: Tensor, size: Sequence[int]) -> Tensor:
+    """A map (B, C, h, w) at another size, bilinear."""
+    if tuple(weight.shape[2:]) == tuple(size):
+        return weight
+    return F.interpolate(weight, size=tuple(size), mode='bilinear', align_corners=False)
+
+
 def scaled(band: Tensor, weight: Tensor) -> Tensor:
     """A band (B, 3, h, w) of Y, Cb, Cr times a map (B, 2, h', w') of weights of luma and chroma."""
-    if weight.shape[2:] != band.shape[2:]:
-        weight = F.interpolate(weight, size=band.shape[2:], mode='bilinear', align_corners=False)
-    return band * weight[:, (0, 1, 1)]
+    return band * resized(weight, band.shape[2:])[:, (0, 1, 1)]

@@ -1,5 +1,7 @@
 """The network that tells, from the photo of a face alone, what in it is the face."""
 
+import itertools
+
 import torch
 from basicsr.utils.registry import ARCH_REGISTRY
 from torch import Tensor, nn
@@ -54,15 +56,16 @@ class DAEFREvidence(nn.Module):
             conv_norm(before, width, stride=1 if level == 0 else 2)
             for level, (before, width) in enumerate(zip(inputs, channels, strict=True))
         )
-        self.blocks = nn.ModuleList(DAEFREvidenceBlock(width, 2 if level in (2, 3) else 1) for level, width in enumerate(channels))
-        self.whole = nn.Linear(channels[-1], channels[-1])
-        self.decoder = nn.ModuleList(
-            conv_norm(coarse + fine, fine) for fine, coarse in zip(channels[:-1], channels[1:], strict=True)
+        self.blocks = nn.ModuleList(
+            DAEFREvidenceBlock(width, dilation=2 if level in (2, 3) else 1) for level, width in enumerate(channels)
         )
-        self.heads = nn.ModuleList(nn.Conv2d(width, 4 if level == 0 else 2, 1) for level, width in enumerate(channels))
-        for head in self.heads:
+        self.whole = nn.Linear(channels[-1], channels[-1])
+        self.decoder = nn.ModuleList(conv_norm(coarse + fine, fine) for fine, coarse in itertools.pairwise(channels))
+        heads = [nn.Conv2d(width, 4 if level == 0 else 2, 1) for level, width in enumerate(channels)]
+        for head in heads:
             nn.init.normal_(head.weight, std=0.01)
             nn.init.constant_(head.bias, INITIAL_LOG_RATIO)
+        self.heads = nn.ModuleList(heads)
 
     def forward(self, photo: Tensor) -> list[Tensor]:
         check_image_batch(photo, 3, None, next(self.parameters()))

@@ -164,9 +164,7 @@ def _wear(draws: _Draws, chances: StepProbabilities) -> Sequence[Step]:
         steps.append(functools.partial(print_wear.add_stains, count=count, strength=strength, seed=draws.seed()))
     if draws.chance(chances.cracks):
         count, width, shade = int(draws.power(1, 16)), draws.power(0.6, 3), _shade(draws)
-        steps.append(
-            functools.partial(print_wear.add_cracks, count=count, width=width, shade=shade, seed=draws.seed())
-        )
+        steps.append(functools.partial(print_wear.add_cracks, count=count, width=width, shade=shade, seed=draws.seed()))
     if draws.chance(chances.folds):
         count, width = int(draws.uniform(1, 3)), draws.power(0.7, 3)
         steps.append(functools.partial(print_wear.add_folds, count=count, width=width, seed=draws.seed()))

@@ -111,7 +111,8 @@ def add_stains(image: np.ndarray, *, count: int, strength: float, seed: int) -> 
     height, width = image.shape[:2]
     rng = np.random.default_rng(seed)
     for _ in range(count):
-        ragged = cv2.resize(rng.standard_normal((9, 9), dtype=np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
+        waves = rng.standard_normal((9, 9), dtype=np.float32)
+        ragged = cv2.resize(waves, (width, height), interpolation=cv2.INTER_CUBIC)
         y, x = np.mgrid[:height, :width].astype(np.float32)
         (left, top), radius = (rng.random(2) * (width, height)).tolist(), (0.06 + 0.2 * rng.random()) * width
         inside = 1 - np.hypot(x - left, y - top) / radius + 0.3 * ragged

@@ -15,7 +15,7 @@ LOWEST, HIGHEST = -6.0, 3.0  # beyond these limits the ratio changes no weight
 
 
 class EvidenceLosses(NamedTuple):
-    """Scalars: the weighted loss, and the share of the targets' variance that the prediction explains."""
+    """Scalars: the weighted loss, and how much of the targets' variance is explained."""
 
     loss: Tensor
     explained: Tensor
@@ -47,6 +47,6 @@ class DAEFREvidenceLoss(nn.Module):
         loss = torch.stack([F.smooth_l1_loss(map_, target, beta=self.beta) for map_, target in pairs]).mean()
         with torch.no_grad():
             left = [(map_ - target).square().mean((0, 2, 3)) for map_, target in pairs]
-            whole = [target.var((0, 2, 3), correction=0) + 1e-6 for target in targets]
-            explained = 1 - (torch.stack(left) / torch.stack(whole)).mean()
+            whole = [target.var((0, 2, 3), correction=0) for target in targets]
+            explained = 1 - torch.stack(left).sum() / torch.stack(whole).sum().clamp_min(1e-6)
         return EvidenceLosses(self.loss_weight * loss, explained)

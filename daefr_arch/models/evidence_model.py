@@ -42,5 +42,6 @@ class DAEFREvidenceModel(DAEFRBaseModel):
 
     def restore(self) -> Tensor:
         photo = bands.split(bands.to_ycc(self.lq))
-        kept = [bands.scaled(band, weight) for band, weight in zip(photo, weights(self.inference_net('g')(self.lq)), strict=True)]
+        shares = weights(self.inference_net('g')(self.lq))
+        kept = [bands.scaled(band, share) for band, share in zip(photo, shares, strict=True)]
         return bands.to_rgb(bands.join(kept))
