@@ -45,6 +45,13 @@ def estimate_alignment(landmarks: np.ndarray, face_size: int) -> np.ndarray:
     return matrix
 
 
+def enlarged_alignment(matrix: np.ndarray, factor: float) -> np.ndarray:
+    """The alignment (2, 3) onto a face of `factor` times as many pixels a side, with centres where cv2.resize puts them."""
+    enlarged = matrix * factor
+    enlarged[:, 2] += (factor - 1) / 2
+    return enlarged
+
+
 def alignment_error(landmarks: np.ndarray, matrix: np.ndarray, face_size: int) -> float:
     """How far aligned landmarks lie from the template: root of the mean squared distance, as part of the face's side.
 
