@@ -46,7 +46,7 @@ def estimate_alignment(landmarks: np.ndarray, face_size: int) -> np.ndarray:
 
 
 def enlarged_alignment(matrix: np.ndarray, factor: float) -> np.ndarray:
-    """The alignment (2, 3) onto a face of `factor` times as many pixels a side, with centres where cv2.resize puts them."""
+    """The alignment (2, 3) onto a face of `factor` times as many pixels a side; centres lie as after cv2.resize."""
     enlarged = matrix * factor
     enlarged[:, 2] += (factor - 1) / 2
     return enlarged
