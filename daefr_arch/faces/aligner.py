@@ -19,6 +19,7 @@ FFHQ_TEMPLATE_512 = np.array(
     ]
 )
 BORDER_GREY_BGR = (135, 133, 132)  # what facexlib puts beside the photo
+LARGEST_SIDE = 2048  # of a crop, in pixels
 BORDER_MODES = {
     'constant': cv2.BORDER_CONSTANT,
     'reflect101': cv2.BORDER_REFLECT101,
@@ -64,6 +65,17 @@ def alignment_error(landmarks: np.ndarray, matrix: np.ndarray, face_size: int) -
 def similarity_scale(matrix: np.ndarray) -> float:
     """How many pixels of the target one pixel of the source becomes."""
     return float(np.hypot(matrix[0, 0], matrix[1, 0]))
+
+
+def own_side(matrix: np.ndarray, smallest: int) -> int:
+    """The side of a crop that holds the face's own detail: `smallest`, doubled until it does, LARGEST_SIDE at most.
+
+    matrix: alignment (2, 3), photo -> face of `smallest` pixels a side.
+    """
+    side = smallest
+    while side * similarity_scale(matrix) < smallest and 2 * side <= max(smallest, LARGEST_SIDE):
+        side *= 2
+    return side
 
 
 def crop_face(img: np.ndarray, matrix: np.ndarray, face_size: int, *, border_mode: str = 'constant') -> np.ndarray:
