@@ -7,29 +7,32 @@ from basicsr.utils.registry import ARCH_REGISTRY
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from daefr_arch.archs.bands import FLOOR, LEVELS, SMALLEST_SIDE, expand, local_energy, split, to_ycc
+from daefr_arch.archs.bands import FLOOR, LEVELS, MAPS, SMALLEST_SIDE, expand, local_energy, resized, split, to_ycc
 from daefr_arch.archs.layers import check_image_batch
 
-FINE_FEATURES = 12 + 4 + 3  # pixels of 2x2, energies of the two finest bands, marks
-INITIAL_LOG_RATIO = -1.0  # about the mean over photos and bands
+FINE_FEATURES = 12 + 2 * MAPS + 3  # pixels of 2x2, energies of all bands, marks
+INITIAL_LOG_RATIOS = (-0.3, -1.2, -2.3, -3.2, -3.7, -3.9)  # about the means over photos, from fine to coarse
 
 
 class DAEFREvidenceBlock(nn.Module):
-    """Two 3x3 convolutions with BatchNorm and a shortcut, (B, C, H, W) -> same."""
+    """Two 3x3 convolutions and a shortcut, (B, C, H, W) -> same. Without norms, which hide how strong noise is."""
 
     def __init__(self, channels: int, dilation: int = 1) -> None:
         super().__init__()
-        self.conv1 = conv_norm(channels, channels, dilation=dilation)
-        self.conv2 = conv_norm(channels, channels)
+        self.conv1 = convolution(channels, channels, dilation=dilation)
+        self.conv2 = convolution(channels, channels)
+        nn.init.kaiming_normal_(self.conv2.weight, a=10, nonlinearity='leaky_relu')  # begins near the identity
 
     def forward(self, x: Tensor) -> Tensor:
         return F.relu(x + self.conv2(F.relu(self.conv1(x))))
 
 
-def conv_norm(in_channels: int, out_channels: int, *, stride: int = 1, dilation: int = 1) -> nn.Sequential:
-    """A 3x3 convolution and BatchNorm: unlike a norm over the image, it keeps how strong noise is."""
-    conv = nn.Conv2d(in_channels, out_channels, 3, stride, padding=dilation, dilation=dilation, bias=False)
-    return nn.Sequential(conv, nn.BatchNorm2d(out_channels))
+def convolution(in_channels: int, out_channels: int, *, stride: int = 1, dilation: int = 1) -> nn.Conv2d:
+    """A 3x3 convolution that keeps the variance of what ReLU has rectified (He et al., ICCV 2015)."""
+    conv = nn.Conv2d(in_channels, out_channels, 3, stride, padding=dilation, dilation=dilation)
+    nn.init.kaiming_normal_(conv.weight, nonlinearity='relu')
+    nn.init.zeros_(conv.bias)  # type: ignore[arg-type]
+    return conv
 
 
 @ARCH_REGISTRY.register()
@@ -40,7 +43,7 @@ class DAEFREvidence(nn.Module):
     (B, 2, h, w) of luma and chroma by band from fine to coarse, the rest last; h is H/2 for the two finest bands, then
     H/4, H/8, H/16, and H/32 for the rest. Raises ValueError or TypeError for another batch.
 
-    A U-Net over pixels, the log energies of the bands, each where its size is the map's, and marks of what bands do
+    A U-Net over pixels, the log energies of the bands, and marks of what bands do
     not show well: the residual of a median, top hat and black hat (lines and specks).
 
     Args:
@@ -53,18 +56,19 @@ class DAEFREvidence(nn.Module):
             raise ValueError(f'channels: expected {LEVELS} numbers, got {channels}')
         inputs = [FINE_FEATURES, *(width + 2 for width in channels[:-1])]
         self.encoder = nn.ModuleList(
-            conv_norm(before, width, stride=1 if level == 0 else 2)
+            convolution(before, width, stride=1 if level == 0 else 2)
             for level, (before, width) in enumerate(zip(inputs, channels, strict=True))
         )
         self.blocks = nn.ModuleList(
             DAEFREvidenceBlock(width, dilation=2 if level in (2, 3) else 1) for level, width in enumerate(channels)
         )
         self.whole = nn.Linear(channels[-1], channels[-1])
-        self.decoder = nn.ModuleList(conv_norm(coarse + fine, fine) for fine, coarse in itertools.pairwise(channels))
+        self.decoder = nn.ModuleList(convolution(coarse + fine, fine) for fine, coarse in itertools.pairwise(channels))
         heads = [nn.Conv2d(width, 4 if level == 0 else 2, 1) for level, width in enumerate(channels)]
-        for head in heads:
+        for level, head in enumerate(heads):
             nn.init.normal_(head.weight, std=0.01)
-            nn.init.constant_(head.bias, INITIAL_LOG_RATIO)
+            start = torch.tensor(INITIAL_LOG_RATIOS[:2] if level == 0 else INITIAL_LOG_RATIOS[level + 1 : level + 2])
+            head.bias.data.copy_(start.repeat_interleave(2))
         self.heads = nn.ModuleList(heads)
 
     def forward(self, photo: Tensor) -> list[Tensor]:
@@ -91,8 +95,10 @@ class DAEFREvidence(nn.Module):
         """What each level of the encoder is given, at the size of the level's input."""
         ycc = to_ycc(photo)
         bands = split(ycc)
-        energies = [((energy + FLOOR).log() + 6) / 3 for energy in local_energy([*bands[:-1], bands[-1]])]
-        fine = torch.cat((F.pixel_unshuffle(ycc, 2), *energies[:2], _marks(ycc[:, :1])), 1)
+        energies = [((energy + FLOOR).log() + 6) / 3 for energy in local_energy(bands)]
+        half = energies[0].shape[2:]
+        at_half = [resized(energy, half) for energy in energies]
+        fine = torch.cat((F.pixel_unshuffle(ycc, 2), *at_half, _marks(ycc[:, :1])), 1)
         return [fine, *(expand(energy) for energy in energies[2:])]
 
 

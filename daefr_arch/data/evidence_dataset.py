@@ -7,6 +7,7 @@ import numpy as np
 from basicsr.utils.registry import DATASET_REGISTRY
 
 from daefr_arch.data.degradation_dataset import DAEFRDegradationDataset
+from daefr_arch.data.face_warp import warp_face
 from daefr_arch.data.image_source import ImageSource
 from daefr_arch.data.photo_degradation import PhotoDegradation, StepProbabilities, degrade_photo
 from daefr_arch.errors import InputError
@@ -24,6 +25,9 @@ class DAEFREvidenceDataset(DAEFRDegradationDataset):
 
             severity_power (float): see PhotoDegradation. Default: 1.5.
             probabilities (dict): of the steps, see StepProbabilities.
+            warp (float): how strongly the shapes of the faces are changed first, see face_warp. Default: 0.
+            crop_size (int): side of a random part of each photo that is yielded; what hides a face is much the same
+                everywhere in a photo, so that more photos teach more than whole ones. Default: whole photos.
             hold_out (int): every so many images are held out of the training; 0: none. Default: 0.
             held_out (bool): yield the images that are held out instead of the others. Default: False.
 
@@ -33,7 +37,7 @@ class DAEFREvidenceDataset(DAEFRDegradationDataset):
 
     option_keys = (
         *(key for key in DAEFRDegradationDataset.option_keys if key != 'target'),
-        *('severity_power', 'probabilities', 'hold_out', 'held_out'),
+        *('severity_power', 'probabilities', 'warp', 'crop_size', 'hold_out', 'held_out'),
     )
 
     def __init__(self, opt: dict[str, Any]) -> None:
@@ -46,6 +50,10 @@ class DAEFREvidenceDataset(DAEFRDegradationDataset):
             severity_power=float(opt.get('severity_power', 1.5)),
             probabilities=StepProbabilities(**chances),
         )
+        self.warp = float(opt.get('warp', 0))
+        self.crop_size = int(opt.get('crop_size') or self.gt_size)
+        if not 0 < self.crop_size <= self.gt_size:
+            raise InputError(f'{where}: crop_size: expected 1 to gt_size {self.gt_size}, got {self.crop_size}')
         every, held_out = int(opt.get('hold_out', 0)), bool(opt.get('held_out', False))
         if every < 0 or every == 1 or (held_out and not every):
             raise InputError(f'{where}: hold_out: expected 0 (with held_out: false) or 2 and more, got {every}')
@@ -54,4 +62,9 @@ class DAEFREvidenceDataset(DAEFRDegradationDataset):
             self.source = ImageSource(names, lmdb_path=self.source.lmdb_path)
 
     def _degrade(self, face: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        return degrade_photo(face, self.degradation, rng)
+        if self.warp:
+            face = warp_face(face, rng, strength=self.warp)
+        photo, truth = degrade_photo(face, self.degradation, rng)
+        top, left = (int(draw * (self.gt_size - self.crop_size + 1)) for draw in rng.random(2))
+        part = slice(top, top + self.crop_size), slice(left, left + self.crop_size)
+        return np.ascontiguousarray(photo[part]), np.ascontiguousarray(truth[part])

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from daefr_arch.archs.bands import log_error_ratio
 from daefr_arch.losses.precision import at_least_float32
 
-LOWEST, HIGHEST = -6.0, 3.0  # beyond these limits the ratio changes no weight
+LOWEST, HIGHEST = -4.0, 2.0  # beyond these limits the ratio changes no weight
 
 
 class EvidenceLosses(NamedTuple):
