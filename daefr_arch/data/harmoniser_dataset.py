@@ -74,7 +74,9 @@ class DAEFRHarmoniserDataset(Dataset):
             images = [image[top : top + self.crop_size, left : left + self.crop_size] for image in images]
         if self.use_hflip and rng.random() < 0.5:
             images = [image[:, ::-1] for image in images]
-        tensors: list[torch.Tensor] = [img2tensor(np.ascontiguousarray(image), bgr2rgb=True, float32=True) * 2 - 1 for image in images]
+        tensors: list[torch.Tensor] = [
+            img2tensor(np.ascontiguousarray(image), bgr2rgb=True, float32=True) * 2 - 1 for image in images
+        ]
         return {**dict(zip(('lq', 'network', 'gt'), tensors, strict=True)), 'lq_path': name, 'gt_path': name}
 
 

@@ -194,11 +194,20 @@ class DAEFRRestorer:
         """
         work = PhotoWork(_checked(img))
         if has_aligned:
-            side = max(self.face_size, work.img.shape[0])
-            work.crops, work.report.faces = [resize_square(as_uint8(work.img), side)], [FaceReport()]
+            work.crops, work.report.faces = [self._aligned_crop(work.img)], [FaceReport()]
         else:
             self._detect(work, only_center_face)
         return work
+
+    def _aligned_crop(self, img: np.ndarray) -> np.ndarray:
+        """An image that is one aligned face, enlarged where it is smaller than the network's."""
+        height, width = img.shape[:2]
+        if height != width:
+            raise InputError(
+                f'has_aligned: expected a square aligned face, got {width}x{height} pixels: '
+                'leave out has_aligned (--has_aligned), so that faces are found and aligned'
+            )
+        return resize_square(as_uint8(img), max(self.face_size, height))
 
     def _detect(self, work: PhotoWork, only_center_face: bool) -> None:
         """Detects and aligns."""
@@ -219,7 +228,7 @@ class DAEFRRestorer:
             side = own_side(matrix, self.face_size)
             matrix = enlarged_alignment(matrix, side / self.face_size)
             work.matrices.append(matrix)
-            work.crops.append(as_uint8(crop_face(work.img, matrix, side)))
+            work.crops.append(as_uint8(crop_face(work.img, matrix, side, border_mode='smooth')))
             work.report.faces.append(report)
         work.report.seconds['detect'] = time.perf_counter() - start
 

@@ -18,7 +18,9 @@ def folder(tmp_path):
 
 def build(folder, **options):
     opt = {'name': 'photos', 'type': 'DAEFREvidenceDataset', 'dataroot_gt': str(folder), 'gt_size': 64}
-    return build_dataset({**opt, 'blur_kernel_size': [7], 'blur_sigma': [0.1, 2], 'downsample_range': [1, 4], **options})
+    return build_dataset(
+        {**opt, 'blur_kernel_size': [7], 'blur_sigma': [0.1, 2], 'downsample_range': [1, 4], **options}
+    )
 
 
 def test_a_sample_follows_from_seed_epoch_and_position(folder):

@@ -62,9 +62,7 @@ def test_a_photo_follows_from_its_seed(image):
 
 def test_severity_runs_from_untouched_to_the_full_ranges(image):
     def worst(power):
-        degradation = PhotoDegradation(
-            ranges=RANGES, severity_power=power, probabilities=replace(NONE, eq8=1.0)
-        )
+        degradation = PhotoDegradation(ranges=RANGES, severity_power=power, probabilities=replace(NONE, eq8=1.0))
         rngs = [np.random.default_rng(seed) for seed in range(40)]
         steps = [draw_steps(degradation, rng)[1][0].keywords['params'] for rng in rngs]
         return [step.downsample for step in steps]

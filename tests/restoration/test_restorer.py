@@ -114,7 +114,7 @@ def test_an_aligned_face_keeps_its_size(side: int) -> None:
 
 
 def test_an_aligned_face_must_be_square() -> None:
-    with pytest.raises(InputError, match='square aligned face, got 250x249'):
+    with pytest.raises(InputError, match='got 250x249 pixels: leave out has_aligned'):
         restorer().enhance(astronaut()[:249, :250], has_aligned=True)
 
 
@@ -131,6 +131,24 @@ def test_a_large_face_is_restored_at_its_own_resolution() -> None:
     crops, faces, restored = some.enhance(large)
     assert crops[0].shape == faces[0].shape == (1024, 1024, 3)
     assert restored.shape == large.shape
+
+
+@pytest.mark.parametrize('turns', [1, 2, 3])
+def test_a_turned_photo_is_restored_like_the_upright_one(default_restorer: Restorer, turns: int) -> None:
+    photo = degraded(grace_hopper())
+    upright = default_restorer.enhance(photo)
+    turned = default_restorer.enhance(np.ascontiguousarray(np.rot90(photo, turns)))
+    assert cv2.PSNR(turned[0][0], upright[0][0]) > 35
+    assert cv2.PSNR(turned[1][0], upright[1][0]) > 28
+    assert cv2.PSNR(np.ascontiguousarray(np.rot90(turned[2], -turns)), upright[2]) > 35
+
+
+def test_a_dark_photo_stays_dark() -> None:
+    """The network sees a normal face, and the photo keeps its exposure."""
+    network = FakeNetwork(brightness=0.4)
+    dark = np.rint(astronaut() * 0.25).astype(np.uint8)
+    crops, faces, _ = restorer(network).enhance(dark)
+    assert 4 < faces[0].mean() - crops[0].mean() < 25  # 51 levels at normal exposure
 
 
 def test_faces_of_several_photos_share_batches() -> None:
