@@ -1,5 +1,7 @@
 """The loss of texture: fine detail as strong as the truth's, wherever it lies exactly."""
 
+from collections.abc import Sequence
+
 import torch
 from basicsr.utils.registry import LOSS_REGISTRY
 from torch import Tensor, nn
@@ -18,22 +20,24 @@ class DAEFRTextureLoss(nn.Module):
 
     Args:
         loss_weight: factor of the loss.
-        bands: how many of the finest bands are compared.
+        gains: for each band that is compared, from the finest on, the energy aimed at as part of the target's. Above 1
+            where what is trained falls short of faces that are sharper than those of the training.
         floor: energy below which texture does not count.
-        gain: the energy aimed at, as part of the target's. Above 1, where what is trained falls short of sharper faces
-            than those of the training.
     """
 
-    def __init__(self, loss_weight: float = 1.0, bands: int = 3, floor: float = 1e-4, gain: float = 1.0) -> None:
+    def __init__(self, loss_weight: float = 1.0, gains: Sequence[float] = (1.0, 1.0, 1.0), floor: float = 1e-4) -> None:
         super().__init__()
         self.loss_weight = loss_weight
-        self.bands = bands
+        self.gains = tuple(gains)
         self.floor = floor
-        self.gain = gain
 
     def forward(self, x: Tensor, target: Tensor) -> Tensor:
-        logs = [
-            [(energy[:, :1] * gain + self.floor).log() for energy in local_energy(split(to_ycc(image))[: self.bands])]
-            for image, gain in ((at_least_float32(x), 1.0), (at_least_float32(target.detach()), self.gain))
+        result, truth = (
+            [energy[:, :1] for energy in local_energy(split(to_ycc(image))[: len(self.gains)])]
+            for image in (at_least_float32(x), at_least_float32(target.detach()))
+        )
+        differences = [
+            F.l1_loss((ours + self.floor).log(), (theirs * gain + self.floor).log())
+            for ours, theirs, gain in zip(result, truth, self.gains, strict=True)
         ]
-        return self.loss_weight * torch.stack([F.l1_loss(*pair) for pair in zip(*logs, strict=True)]).mean()
+        return self.loss_weight * torch.stack(differences).mean()
