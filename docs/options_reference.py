@@ -18,10 +18,10 @@ import torch
 import yaml
 from basicsr.utils.registry import ARCH_REGISTRY, LOSS_REGISTRY, METRIC_REGISTRY, MODEL_REGISTRY
 
-from daefr_arch import run_options
 from daefr_arch.data import degradation, degradation_dataset
 from daefr_arch.models.base import BASE_TRAIN_KEYS
 from daefr_arch.models.codebook_updates import CodebookUpdates
+from daefr_arch.options import run_options
 
 MARKER = '<!-- options -->'
 OPTIONS = Path(__file__).parent.parent / 'options'
