@@ -189,10 +189,12 @@ def _summary(function: Callable) -> str:
 
 def _to_markdown(section: Section) -> str:
     rows = [
-        f'| `{option.key}` | {_cell(option.type)} | {_cell(option.default)} | {_escaped(option.words)} |'
+        (f'`{option.key}`', _cell(option.type), _cell(option.default), _escaped(option.words))
         for option in section.options
     ]
-    table = '\n'.join(['| key | type | value | |', '|---|---|---|---|', *rows])
+    columns = [('key', 'type', 'value', 'what'), ('---',) * 4, *rows]
+    kept = [index for index in range(4) if any(row[index] for row in rows)]
+    table = '\n'.join(f'| {" | ".join(row[index] for index in kept)} |' for row in columns)
     return f'### {section.title}\n\n{_escaped(section.words)}\n\n{table if rows else "No options."}'
 
 
