@@ -31,7 +31,7 @@ def test_files_of_the_repository_that_pages_name_exist():
     """Such as `weights/README.md` or `daefr_arch/compat.py`, and, on the map, files of the package."""
     for page in PAGES:
         text = page.read_text(encoding='utf-8')
-        for file in re.findall(r'`((?:daefr_arch|tests|weights|docs)/[a-z][\w/.]+\.\w+)`', text):
+        for file in re.findall(r'`((?:daefr_arch|tests|weights|docs)/[a-z_/.\d]+)`', text):
             assert (ROOT / file).exists(), f'{name(page)}: {file}'
     rooms = (ROOT / 'docs/where-things-are.md').read_text(encoding='utf-8')
     named = re.findall(r'`([a-z]\w*/\w+\.\w+)`', rooms)
