@@ -34,7 +34,7 @@ def test_files_of_the_repository_that_pages_name_exist():
         for file in re.findall(r'`((?:daefr_arch|tests|weights|docs)/[a-z_/.\d]+)`', text):
             assert (ROOT / file).exists(), f'{name(page)}: {file}'
     rooms = (ROOT / 'docs/where-things-are.md').read_text(encoding='utf-8')
-    named = re.findall(r'`([a-z]\w*/\w+\.\w+)`', rooms)
+    named = re.findall(r'`([a-z]\w*/[a-z_\d]+\.\w+)`', rooms)
     assert len(named) > 20
     for file in named:
         assert (ROOT / 'daefr_arch' / file).exists() or (ROOT / file).exists(), file
