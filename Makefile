@@ -1,12 +1,15 @@
 # make demo: restore the sample photos; make test: the whole test suite. Both install what is missing into .venv.
+# Elsewhere and otherwise: make test PYTHON=python3.10 VENV=/tmp/oldest CONSTRAINTS=constraints-oldest.txt
 PYTHON ?= python3
 VENV ?= .venv
+CONSTRAINTS ?= constraints.txt
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS)
+INSTALLED_FROM := pyproject.toml setup.py $(CONSTRAINTS)
 
 .PHONY: install demo picture test lint format docs bench table clean
 
-$(VENV)/.runtime: setup.py constraints.txt
+$(VENV)/.runtime: $(INSTALLED_FROM)
 	$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12) and "Python 3.10 to 3.12 is needed, this is " + sys.version.split()[0])'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) setuptools wheel cython numpy torch torchvision
