@@ -43,7 +43,7 @@ def _requirements(lines: list[str]) -> dict[str, Requirement]:
 REQUIRED = _requirements(PROJECT['dependencies'])
 EXTRAS = {extra: _requirements(lines) for extra, lines in PROJECT['optional-dependencies'].items()}
 TEST_ONLY = EXTRAS['test'].keys() - {'daefr-arch'}
-OPTIONAL = {name for extra, names in EXTRAS.items() if extra != 'test' for name in names}
+OPTIONAL = {name for extra, names in EXTRAS.items() if extra not in ('test', 'docs') for name in names}
 
 
 def _distribution(module: str) -> str | None:
