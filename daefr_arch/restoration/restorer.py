@@ -42,16 +42,21 @@ class DAEFRRestorer:
         model: name of the manifest ('daefr-lite', 'daefr'), a weight file, or a network with `.resolution`.
         model_path: weight file; takes precedence over `model`.
         upscale: size of the result over that of the photo.
-        device: 'auto', 'cpu', 'cuda', 'cuda:1', ... precision: 'auto', 'fp32', 'tf32', 'bf16' or 'fp16'.
+        device: 'auto', 'cpu', 'cuda', 'cuda:1', ...
+        precision: 'auto', 'fp32', 'tf32', 'bf16' or 'fp16'.
         batch_size: faces that go through the network at once; halved when memory runs out.
         compile: compile the network with torch.compile; takes minutes, less from the second start on, and only pays on
             a GPU.
-        detector: a name of DETECTORS, or an object with `detect`. det_weights: weight file of the named detector.
-        det_score: detections below it are left out. min_face_size: so are faces below it, in pixels of the photo.
+        detector: a name of DETECTORS, or an object with `detect`.
+        det_weights: weight file of the named detector.
+        det_score: detections below it are left out.
+        min_face_size: so are faces below it, in pixels of the photo.
         bg_upsampler: None (Lanczos), 'realesrgan', or an object with `enhance`, such as a RealESRGANer.
-        bg_weights, bg_tile: weight file and tile side of 'realesrgan'. face_upsample: enlarge the restored faces with
-            `bg_upsampler` too before they are pasted.
-        mask: 'feather' (soft square) or 'parse' (the face's outline by ParseNet). parse_weights: its weight file.
+        bg_weights: weight file of 'realesrgan'.
+        bg_tile: its tiles' side in pixels.
+        face_upsample: enlarge the restored faces with `bg_upsampler` too before they are pasted.
+        mask: 'feather' (soft square) or 'parse' (the face's outline by ParseNet).
+        parse_weights: ParseNet's weight file.
         fusion: judges what a photo shows of a face and fuses it with the network's; None for the one that is part of
             the project.
         identity_weights: ONNX file of a face embedding (insightface's convention); with it the report says how similar
