@@ -9,10 +9,9 @@ from torch import Tensor
 from daefr_arch.faces.evidence import weights
 from daefr_arch.faces.fusion import IDENTITY_BANDS
 
-EVIDENCE_BGR, GUESS_BGR = (
-    np.float32([200, 150, 40]),
-    np.float32([40, 90, 235]),
-)  # blue and orange: told apart by colour-blind eyes too
+# blue and orange: told apart by colour-blind eyes too
+EVIDENCE_BGR = np.array([200, 150, 40], np.float32)
+GUESS_BGR = np.array([40, 90, 235], np.float32)
 OPACITY = 0.55
 
 
