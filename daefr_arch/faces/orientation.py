@@ -60,11 +60,11 @@ def find_faces(passes: FacePasses, img: np.ndarray) -> list[DetectedFace]:
         return [candidate.face for candidate in candidates if candidate.is_face]
     votes = [_vote(candidates)]
     for turns in (1, 2, 3):
-        turned = np.ascontiguousarray(np.rot90(img, turns))
+        turned = np.rot90(img, turns).copy()
         votes.append(_vote(_candidates(passes, turned, passes.find(turned, halved=True), trusting=False)))
     turns = int(np.argmax(votes))
     if turns > 0:
-        turned = np.ascontiguousarray(np.rot90(img, turns))
+        turned = np.rot90(img, turns).copy()
         candidates = _candidates(passes, turned, passes.find(turned), trusting=True)
     return [turn_back(candidate.face, turns, *img.shape[:2]) for candidate in candidates if candidate.is_face]
 

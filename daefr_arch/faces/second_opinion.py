@@ -2,7 +2,7 @@
 
 Shirt fronts, ornaments and faces that lie on their side can pass a detector by chance. Aligned to the face template
 at one small size, a real face is found again where the template says, also when the crop is tilted or mirrored; a
-chance likeness is lost by one of these. Figures: docs/detection.md.
+chance likeness is lost by one of these.
 """
 
 from collections.abc import Sequence
@@ -37,21 +37,22 @@ def opinions(scorer: TemplateScorer, img: np.ndarray, faces: Sequence[DetectedFa
     0 for landmarks that cannot be aligned.
     """
     result = np.zeros(len(faces))
-    matrices = [_alignment(face) for face in faces]
-    alignable = [index for index, matrix in enumerate(matrices) if matrix is not None]
-    if not alignable:
-        return result
-    crops, templates = [], []
-    for index in alignable:
+    alignable, crops, templates = [], [], []
+    for index, face in enumerate(faces):
+        matrix = _alignment(face)
+        if matrix is None:
+            continue
+        alignable.append(index)
         for tilt in TILTS:
-            crop, template = _tilted(img, matrices[index], tilt)
+            crop, template = _tilted(img, matrix, tilt)
             crops.append(crop)
             templates.append(template)
             if tilt == 0:
                 crops.append(np.ascontiguousarray(crop[:, ::-1]))
                 templates.append((template * [-1, 1] + [CROP_SIZE - 1, 0])[list(MIRRORED_ORDER)])
-    scores = scorer.score_templates(np.stack(crops), np.stack(templates))
-    result[alignable] = scores.reshape(len(alignable), len(TILTS) + 1).mean(axis=1)
+    if alignable:
+        scores = scorer.score_templates(np.stack(crops), np.stack(templates))
+        result[alignable] = scores.reshape(len(alignable), len(TILTS) + 1).mean(axis=1)
     return result
 
 

@@ -15,6 +15,7 @@ from daefr_arch.errors import InputError
 from daefr_arch.faces import colour
 from daefr_arch.faces.aligner import alignment_error, crop_face, estimate_alignment, similarity_scale
 from daefr_arch.faces.detector import MIN_FACE_SIZE, SCORE_THRESHOLD, FaceDetector, build_detector, center_face
+from daefr_arch.faces.exposure import normalise_exposure
 from daefr_arch.faces.face_mask import FaceParser, feather_mask
 from daefr_arch.faces.paster import RestoredFace, paste_faces
 from daefr_arch.io.photo import as_uint8, without_colour
@@ -153,13 +154,14 @@ class DAEFRRestorer:
     ) -> Enhanced:
         """Restores the faces of a photo; as GFPGANer.enhance.
 
-        has_aligned: the image is one aligned face (resized to the network's size where it has another).
+        has_aligned: the image is one aligned face, square; its restored face is as large as it.
         only_center_face: only the face nearest to the photo's centre. paste_back: also make the whole photo.
         weight: fidelity in [0, 1], CodeFormer's w, for networks with the LQ control module (appendix C).
 
-        Returns (cropped_faces, restored_faces, restored_img): lists of (R, R, 3) BGR uint8 in the same order, and the
-        photo at `upscale` times its size, None for aligned faces and without paste_back. A face whose restoration
-        failed is in neither list, and the photo keeps its own pixels there: see `last_report`.
+        Returns (cropped_faces, restored_faces, restored_img): lists of (R, R, 3) BGR uint8 in the same order, of the
+        network's size, or an aligned image's own; and the photo at `upscale` times its size, None for aligned faces
+        and without paste_back. A face whose restoration failed is in neither list, and the photo keeps its own pixels
+        there: see `last_report`.
         """
         return self.enhance_batch(
             [img],
@@ -191,10 +193,20 @@ class DAEFRRestorer:
         """
         work = PhotoWork(_checked(img))
         if has_aligned:
-            work.crops, work.report.faces = [resize_square(as_uint8(work.img), self.face_size)], [FaceReport()]
+            work.crops, work.report.faces = [self._aligned_crop(work.img)], [FaceReport()]
         else:
             self._detect(work, only_center_face)
         return work
+
+    def _aligned_crop(self, img: np.ndarray) -> np.ndarray:
+        """An image that is one aligned face, at the network's size."""
+        height, width = img.shape[:2]
+        if height != width:
+            raise InputError(
+                f'has_aligned: expected a square aligned face, got {width}x{height} pixels: '
+                'leave out has_aligned (--has_aligned), so that faces are found and aligned'
+            )
+        return resize_square(as_uint8(img), self.face_size)
 
     def _control_strength(self, weight: float | None) -> float | None:
         """`weight` as s_lq, or None with one warning where the network has no control module."""
@@ -229,7 +241,7 @@ class DAEFRRestorer:
             if alignment_error(face.landmarks, matrix, self.face_size) > TURNED_AWAY:
                 report.warnings.append('turned far from the camera: the restored face may be wrong')
             work.matrices.append(matrix)
-            work.crops.append(as_uint8(crop_face(work.img, matrix, self.face_size)))
+            work.crops.append(as_uint8(crop_face(work.img, matrix, self.face_size, border_mode='smooth')))
             work.report.faces.append(report)
         work.report.seconds['detect'] = time.perf_counter() - start
 
@@ -238,7 +250,12 @@ class DAEFRRestorer:
         s_lq = self._control_strength(weight)
         start = time.perf_counter()
         crops = [crop for work in works for crop in work.crops]
-        results = iter(self.network.restore(crops, s_lq=s_lq))
+        normal = [normalise_exposure(crop) for crop in crops]
+        network_faces = self.network.restore([crop for crop, _ in normal], s_lq=s_lq)
+        results = iter(
+            None if face is None else curve.restore(face)
+            for face, (_, curve) in zip(network_faces, normal, strict=True)
+        )
         seconds = (time.perf_counter() - start) / max(1, len(crops))
         for work in works:
             for crop, report in zip(work.crops, work.report.faces, strict=True):
@@ -278,8 +295,11 @@ class DAEFRRestorer:
             paste_faces(img, self._pasted(work), self.upscale)
             work.report.seconds['background'] = enlarged - start
             work.report.seconds['paste'] = time.perf_counter() - enlarged
-        crops = [crop for crop, face in zip(work.crops, work.restored, strict=True) if face is not None]
-        return crops, [face for face in work.restored if face is not None], img
+        pairs = [(crop, face) for crop, face in zip(work.crops, work.restored, strict=True) if face is not None]
+        if is_aligned_face:
+            side = work.img.shape[0]
+            pairs = [(as_uint8(work.img), resize_square(face, side)) for _, face in pairs]
+        return [crop for crop, _ in pairs], [face for _, face in pairs], img
 
     def _pasted(self, work: PhotoWork) -> list[RestoredFace]:
         """The photo's restored faces with their masks."""

@@ -67,11 +67,39 @@ def test_default_model_on_degraded_photos(default_restorer: Restorer, photo: np.
     json.dumps(report.as_dict(), allow_nan=False)
 
 
-def test_aligned_face(default_restorer: Restorer) -> None:
-    crops, faces, restored = default_restorer.enhance(astronaut()[:250, 100:350], has_aligned=True)
+@pytest.mark.parametrize('side', [48, 64, 200])
+def test_aligned_face_comes_back_at_its_own_size(side: int) -> None:
+    some = restorer(FakeNetwork(brightness=0.2))
+    face = cv2.resize(astronaut()[:250, 100:350], (side, side), interpolation=cv2.INTER_AREA)
+    crops, faces, restored = some.enhance(face, has_aligned=True)
     assert restored is None
-    assert crops[0].shape == faces[0].shape == (256, 256, 3)
-    assert default_restorer.last_report.faces[0].box is None
+    np.testing.assert_array_equal(crops[0], face)
+    assert faces[0].shape == (side, side, 3)
+    assert 10 < faces[0].mean() - face.mean() < 30
+    assert some.last_report.faces[0].box is None
+
+
+def test_an_aligned_face_that_is_no_square_is_refused() -> None:
+    with pytest.raises(InputError, match='200x300 pixels: leave out has_aligned'):
+        restorer().enhance(astronaut()[:300, 120:320], has_aligned=True)
+
+
+@pytest.mark.parametrize('turns', [1, 2, 3])
+def test_a_turned_photo_is_restored_like_the_upright_one(default_restorer: Restorer, turns: int) -> None:
+    photo = degraded(grace_hopper())
+    upright = default_restorer.enhance(photo)
+    turned = default_restorer.enhance(np.ascontiguousarray(np.rot90(photo, turns)))
+    assert cv2.PSNR(turned[0][0], upright[0][0]) > 35
+    assert cv2.PSNR(turned[1][0], upright[1][0]) > 28
+    assert cv2.PSNR(np.ascontiguousarray(np.rot90(turned[2], -turns)), upright[2]) > 35
+
+
+def test_a_dark_photo_stays_dark() -> None:
+    """The network sees a normal face, and the photo keeps its exposure."""
+    network = FakeNetwork(brightness=0.4)
+    dark = np.rint(astronaut() * 0.25).astype(np.uint8)
+    crops, faces, _ = restorer(network).enhance(dark)
+    assert 4 < faces[0].mean() - crops[0].mean() < 25  # 51 levels at normal exposure
 
 
 def test_faces_of_several_photos_share_batches() -> None:
