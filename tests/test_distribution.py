@@ -50,7 +50,7 @@ def test_the_sdist_holds_what_tests_and_trainings_need(distributions):
     (path,) = distributions.glob('*.tar.gz')
     with tarfile.open(path) as archive:
         names = {name.partition('/')[2] for name in archive.getnames()}
-    folders = ('daefr_arch', 'inference', 'options', 'tests', 'weights')
+    folders = ('daefr_arch', 'docs', 'inference', 'options', 'tests', 'weights')
     expected = set().union(*map(_files, folders)) | {'Makefile', 'constraints.txt', 'pyproject.toml', 'setup.py'}
     assert expected - names == set()
 
