@@ -1,5 +1,5 @@
-import itertools
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -26,7 +26,7 @@ def test_weights_fall_with_the_error_and_are_a_half_at_the_midpoint():
 def test_weights_grow_with_fidelity_everywhere_from_the_network_alone():
     steps = [weights(RATIOS, fidelity / 10)[0] for fidelity in range(11)]
     assert not steps[0].any()
-    assert all((after >= before).all() for before, after in itertools.pairwise(steps))
+    assert all((after >= before).all() for before, after in pairwise(steps))
     assert (steps[10] > steps[5] + 0.5).any()
 
 
