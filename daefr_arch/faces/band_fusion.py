@@ -34,6 +34,17 @@ def mix(photo: Tensor, network: Tensor, weights: Sequence[Tensor]) -> Tensor:
     return network + bands.to_rgb(bands.join(taken))
 
 
+def corrected(mixture: Tensor, correction: Tensor, weights: Sequence[Tensor]) -> Tensor:
+    """A mixture and the harmoniser's correction of it, whose finest band counts as far as features are evidence.
+
+    Where the face is a guess, the correction of fine texture is to smooth it: the mean of all faces that fit has none.
+    Arguments and result are like those of `mix`.
+    """
+    finest = correction - bands.expand(bands.shrink(correction))
+    guess = 1 - bands.resized(weights[FEATURES_BAND][:, :1], correction.shape[2:])
+    return mixture + correction - guess * finest
+
+
 def with_texture(image: Tensor, photo: Tensor, network: Tensor, weights: Sequence[Tensor]) -> Tensor:
     """An image mixed of photo and network, the energy of its fine texture brought to what the weights promise.
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from daefr_arch.archs import bands
-from daefr_arch.faces.band_fusion import mix, tone_like, with_texture
+from daefr_arch.faces.band_fusion import corrected, mix, tone_like, with_texture
 from daefr_arch.io.tensors import to_tensor
 from tests.data.faces import face
 
@@ -45,6 +45,13 @@ def test_luma_and_chroma_are_weighted_apart(photo, network):
     mixed = bands.to_ycc(mix(photo, network, constant([1.0] * 6, [0.0] * 6)))
     assert torch.allclose(mixed[:, :1], bands.to_ycc(photo)[:, :1], atol=1e-5)
     assert torch.allclose(mixed[:, 1:], bands.to_ycc(network)[:, 1:], atol=1e-5)
+
+
+def test_a_correction_counts_in_full_where_features_are_evidence_and_without_its_finest_band_elsewhere(photo, network):
+    correction = network - photo
+    assert torch.allclose(corrected(photo, correction, constant([0.0, 0.0, 1.0, 1.0, 1.0, 1.0])), network, atol=1e-5)
+    guess = corrected(photo, correction, constant([0.0] * 6))
+    assert torch.allclose(guess, photo + bands.expand(bands.shrink(correction)), atol=1e-5)
 
 
 def test_texture_brings_a_mixture_of_unlike_textures_to_their_energy():
