@@ -25,6 +25,12 @@ def test_importing_registers(registry):
     assert all(name.lower().startswith('daefr') for name in ours), ours
 
 
+def test_registration_needs_no_tensorboard():
+    code = "import sys; sys.modules['tensorboard'] = sys.modules['torch.utils.tensorboard'] = None; import daefr_arch"
+    result = _run(code)
+    assert result.returncode == 0, result.stderr
+
+
 def test_importing_twice():
     importlib.reload(daefr_arch)
     daefr_arch.register()

@@ -24,12 +24,14 @@ A network that only passes gradients on, as the discriminator in the generator's
 `self.get_bare_model(net)` with its parameters frozen: DistributedDataParallel waits for gradients of what it wraps.
 """
 
+from __future__ import annotations
+
 import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from basicsr.archs import build_network
@@ -37,7 +39,6 @@ from basicsr.models.base_model import BaseModel
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
-from torch.utils.tensorboard import SummaryWriter
 
 from daefr_arch.checkpoints import load_stage_network, network_file, save_durably
 from daefr_arch.errors import InputError, WeightsError
@@ -46,6 +47,9 @@ from daefr_arch.models.distributed import broadcast_from_first, gather_objects, 
 from daefr_arch.models.loss_log import LossLog, peak_memory_gib
 from daefr_arch.models.random_states import get_random_states, set_random_states
 from daefr_arch.models.validation import BestRecord, validate
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
 
 _logger = logging.getLogger('basicsr')
 # options under `train` of every stage
