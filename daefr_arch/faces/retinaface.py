@@ -17,6 +17,7 @@ from torchvision.ops import nms
 
 from daefr_arch.errors import InputError, WeightsError
 from daefr_arch.faces.detector import DetectedFace
+from daefr_arch.runtime.precision import precision_context
 
 MEAN_BGR = (104.0, 117.0, 123.0)
 ENLARGE_BELOW_PIXELS = 1_500_000  # photos below it also get a pass at twice their size
@@ -45,7 +46,7 @@ class RetinaFaceDetector:
         self.device = torch.device(device)
         self.score_threshold = score_threshold
         self.min_face_size = min_face_size
-        self.network = RetinaFace(network_name=network, device=self.device)
+        self.network = RetinaFace(network_name=network, device=self.device).float()  # whatever the default type is
         state = {key.removeprefix('module.'): value for key, value in state_dict.items()}
         try:
             self.network.load_state_dict(state, strict=True)
@@ -75,9 +76,11 @@ class RetinaFaceDetector:
             img_pass = cv2.resize(img, (width, height), interpolation=interpolation)
         else:
             img_pass = img
-        pixels = torch.tensor(img_pass, device=self.device).float().sub_(torch.tensor(MEAN_BGR, device=self.device))
+        pixels = torch.tensor(img_pass, device=self.device).float()
+        pixels -= torch.tensor(MEAN_BGR, dtype=torch.float32, device=self.device)
         x = pixels.permute(2, 0, 1)[None].contiguous(memory_format=self.layout)
-        offsets, scores, landmarks = (output[0] for output in self.network(x))
+        with precision_context('fp32', self.device):
+            offsets, scores, landmarks = (output[0] for output in self.network(x))
         scores = scores[:, 1]
         keep = scores > self.score_threshold
         anchors = prior_boxes(height, width).to(self.device)[keep]
@@ -122,8 +125,8 @@ def prior_boxes(height: int, width: int) -> torch.Tensor:
     levels = []
     for stride, sizes in ((8, (16, 32)), (16, (64, 128)), (32, (256, 512))):
         y, x, side = torch.meshgrid(
-            (torch.arange(-(-height // stride)) + 0.5) * stride,
-            (torch.arange(-(-width // stride)) + 0.5) * stride,
+            (torch.arange(-(-height // stride), dtype=torch.float32) + 0.5) * stride,
+            (torch.arange(-(-width // stride), dtype=torch.float32) + 0.5) * stride,
             torch.tensor(sizes, dtype=torch.float32),
             indexing='ij',
         )
