@@ -3,16 +3,12 @@
 Importing the package registers its networks, losses, models, datasets and metrics in BasicSR's registries.
 """
 
-import os
 from typing import TYPE_CHECKING, Any
 
 from daefr_arch.version import __version__
 
 if TYPE_CHECKING:
     from daefr_arch.restoration.restorer import DAEFRRestorer
-
-# PyTorch reads it at its first allocation: large tensors in huge pages cost fewer page faults (Linux, CPU)
-os.environ.setdefault('THP_MEM_ALLOC_ENABLE', '1')
 
 __all__ = ['DAEFRRestorer', '__version__', 'register']
 
@@ -41,5 +37,4 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
 
 
-if os.environ.pop('DAEFR_DEFER_REGISTRATION', None) is None:
-    register()
+register()
