@@ -1,6 +1,7 @@
 """DAEFR (Tsai et al., "Dual Associated Encoder for Face Restoration", ICLR 2024) for BasicSR.
 
-Importing the package registers its networks, losses, models, datasets and metrics in BasicSR's registries.
+Importing the package registers its networks, losses, models, datasets and metrics in BasicSR's registries. From then on
+BasicSR's own train_pipeline and test_pipeline treat them as `daefr train` and `daefr test` do.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,9 @@ def register() -> None:
         (models, 'model'),
     ):
         import_modules(package, suffix)
+    from daefr_arch.models import training_run
+
+    training_run.install()
 
 
 def __getattr__(name: str) -> Any:
