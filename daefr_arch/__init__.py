@@ -20,6 +20,7 @@ def register() -> None:
     from daefr_arch.registration import import_modules
 
     compat.apply()
+    compat.forget_dropped_modules()
     for package, suffix in (
         (archs, 'arch'),
         (losses, 'loss'),

@@ -29,6 +29,18 @@ def apply() -> None:
     _repair_forced_values()
 
 
+def forget_dropped_modules() -> None:
+    """BasicSR's registries refuse a name twice, and cannot forget one: modules of this package that were dropped from
+    sys.modules, as reloaders do, register anew when they are imported again."""
+    from basicsr.utils import registry
+
+    for names in (getattr(registry, f'{kind}_REGISTRY') for kind in ('ARCH', 'DATASET', 'LOSS', 'METRIC', 'MODEL')):
+        for name, item in tuple(names):
+            module = item.__module__
+            if module.startswith('daefr_arch.') and getattr(sys.modules.get(module), item.__name__, None) is not item:
+                del names._obj_map[name]
+
+
 def _restore_functional_tensor() -> None:
     """torchvision 0.17 removed `transforms.functional_tensor`, which basicsr.data.degradations imports at its top."""
     name = 'torchvision.transforms.functional_tensor'

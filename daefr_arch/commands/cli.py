@@ -22,6 +22,7 @@ COMMANDS = {
     'train': ('train', 'train a stage from an option file'),
     'test': ('test', "run an option file of options/test through BasicSR's test pipeline"),
     'make-lmdb': ('make_lmdb', 'build and verify a BasicSR LMDB from a folder of images'),
+    'network-faces': ('network_faces', 'write the training data of the harmonising network'),
     'degrade': ('degrade', 'write a paired test set from a folder of high-quality faces'),
     'ablate': ('ablate', 'train, restore and measure the rows of an ablation table of the paper'),
     'evaluate': ('evaluate', 'measure a folder of results'),

@@ -5,6 +5,7 @@ import platform
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import cv2
 import numpy as np
@@ -27,6 +28,7 @@ from daefr_arch.io.pairing import pair_by_name
 from daefr_arch.io.photo import as_uint8
 from daefr_arch.io.resize import resize_square
 from daefr_arch.restoration.background import enlarge_photo
+from daefr_arch.restoration.face_restorer import FaceRestorer, load_fusion
 from daefr_arch.runtime.face_network import FaceNetwork
 from daefr_arch.runtime.precision import resolve_device
 
@@ -108,21 +110,32 @@ def _restore_faces(
     memory = PeakMemory(device)
     network = load_method_network(method, fidelity=fidelity, offline=offline)
     runner = FaceNetwork(network, device=device, precision=precision, batch_size=1)
-    _restore(runner, faces.read(INPUT, faces.names[0]))  # warms up
+    restore = partial(_restore, runner)
+    description = describe_network(network)
+    if method.with_evidence:
+        restore = partial(_restore_with_evidence, FaceRestorer(runner, load_fusion(device, offline=offline)))
+        description += ', fused with the evidence of the crop'
+    restore(faces.read(INPUT, faces.names[0]))  # warms up
     seconds = []
     for name in tqdm(faces.names, desc=method.name, unit='face'):
         crop = faces.read(INPUT, name)
         start = time.perf_counter()
-        restored = _restore(runner, crop)
+        restored = restore(crop)
         seconds.append(time.perf_counter() - start)
         if restored is None:
             raise WeightsError(f'method {method.name}: the network output for {name} is not finite')
         write_image(faces.folder(method.name) / f'{name}.png', resize_square(restored, faces.face_size))
-    return describe_network(network), Cost(tuple(seconds), memory.read())
+    return description, Cost(tuple(seconds), memory.read())
 
 
 def _restore(runner: FaceNetwork, crop: np.ndarray) -> np.ndarray | None:
     return runner.restore([resize_square(crop, runner.face_size)])[0]
+
+
+def _restore_with_evidence(restorer: FaceRestorer, crop: np.ndarray) -> np.ndarray | None:
+    side = max(restorer.smallest_side, len(crop))
+    fused = restorer.restore([resize_square(crop, side)])[0][0]
+    return None if fused is None else fused.face
 
 
 def _paste_photos(method: Method, faces: FaceSet, upscale: float) -> None:

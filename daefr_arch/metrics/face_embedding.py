@@ -7,7 +7,7 @@ before and after restoration and no face, however degraded, drops out.
 
 from functools import cache
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -80,10 +80,15 @@ class OnnxEmbedder:
             self.session = onnxruntime.InferenceSession(str(path), providers=['CPUExecutionProvider'])
         except (InvalidProtobuf, InvalidGraph, Fail) as error:
             raise WeightsError(f'{path}: not an ONNX network: {error}') from error
+        self.path = path
         self.input = self.session.get_inputs()[0]
         if list(self.input.shape[1:]) != [3, ARCFACE_SIZE, ARCFACE_SIZE]:
             raise WeightsError(f'{path}: expected an input (1, 3, 112, 112), the network has {self.input.shape}')
         self.protocol = f'{path.name}, RGB 112x112, (x - 127.5) / 128, aligned by the FFHQ template'
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Sessions cannot be pickled: another process reads the file again."""
+        return OnnxEmbedder, (self.path,)
 
     def embed(self, face: np.ndarray) -> np.ndarray:
         """As `FaceEmbedder.embed`."""

@@ -48,7 +48,7 @@ from daefr_arch.models.loss_log import LossLog, peak_memory_gib
 from daefr_arch.models.random_states import get_random_states, set_random_states
 from daefr_arch.models.validation import BestRecord, validate
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # TensorBoard is for training, and this module is imported wherever photos are restored
     from torch.utils.tensorboard import SummaryWriter
 
 _logger = logging.getLogger('basicsr')

@@ -11,6 +11,7 @@ from basicsr.archs.rrdbnet_arch import RRDBNet
 
 from daefr_arch import checkpoints
 from daefr_arch.errors import InputError, WeightsError
+from daefr_arch.faces.aligner import enlarged_alignment
 from daefr_arch.faces.paster import RestoredFace
 from daefr_arch.runtime.precision import precision_context, resolve_device, resolve_precision
 
@@ -40,11 +41,9 @@ def enlarge_photo(img: np.ndarray, upscale: float, upsampler: BackgroundUpsample
 
 def enlarge_face(face: RestoredFace, upscale: float, upsampler: BackgroundUpsampler) -> RestoredFace:
     """The restored face at `upscale` times its size by `upsampler`, for photos in which it would be enlarged anyway."""
-    enlarged = enlarge_photo(face.face, upscale, upsampler)
-    matrix = face.matrix * upscale
-    matrix[:, 2] += (upscale - 1) / 2  # pixel centres stay where cv2.resize puts them
+    enlarged = enlarge_photo(face.pixels, upscale, upsampler)
     mask = cv2.resize(face.mask, enlarged.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-    return RestoredFace(enlarged, mask, matrix)
+    return RestoredFace(enlarged, mask, enlarged_alignment(face.matrix, upscale))
 
 
 class RealESRGANUpsampler:
