@@ -8,8 +8,8 @@ from torch.nn import functional as F
 
 from daefr_arch.archs import bands
 
-TEXTURE_BANDS = 3  # the finest ones, in which two unlike textures are mixed
-LARGEST_GAIN = 1.5
+TEXTURE_BANDS = 3  # the finest ones
+LARGEST_GAIN = 1.6
 SMALL = 1e-6
 CHROMA_SIDE = 16  # pixels at which chroma is compared with luma
 # rms of the chroma beside its curve: of images in [-1, 1], and as part of the luma's deviation
@@ -17,7 +17,7 @@ MONOCHROME_RESIDUAL, MONOCHROME_SHARE = 0.02, 0.055
 
 
 def mix(photo: Tensor, network: Tensor, weights: Sequence[Tensor]) -> Tensor:
-    """sum over bands of w * photo + (1 - w) * network, the energy of fine texture kept.
+    """sum over bands of w * photo + (1 - w) * network.
 
     Args:
         photo: RGB (B, 3, H, W), sides multiples of 32.
@@ -27,24 +27,29 @@ def mix(photo: Tensor, network: Tensor, weights: Sequence[Tensor]) -> Tensor:
     Returns:
         RGB like `photo`, not clipped. Where a weight is 1 in all bands it is the photo, where 0 the network's face.
     """
-    pairs = zip(bands.split(bands.to_ycc(photo)), bands.split(bands.to_ycc(network)), weights, strict=True)
-    mixed = []
-    for level, (of_photo, of_network, weight) in enumerate(pairs):
-        band = of_network + bands.scaled(of_photo - of_network, weight)
-        mixed.append(band * _gain(of_photo, of_network, band, weight) if level < TEXTURE_BANDS else band)
-    return bands.to_rgb(bands.join(mixed))
+    difference = bands.split(bands.to_ycc(photo - network))
+    taken = [bands.scaled(band, weight) for band, weight in zip(difference, weights, strict=True)]
+    return network + bands.to_rgb(bands.join(taken))
 
 
-def _gain(photo: Tensor, network: Tensor, mixed: Tensor, weight: Tensor) -> Tensor:
-    """What brings the mixture of two textures, which cancel each other in part, to the energy that the weights promise.
+def with_texture(image: Tensor, photo: Tensor, network: Tensor, weights: Sequence[Tensor]) -> Tensor:
+    """An image mixed of photo and network, the energy of its fine texture brought to what the weights promise.
 
-    Of luma: chroma has little texture, and a gain would make its blotches stronger.
+    Two unlike textures cancel each other in part, and what is corrected for the mean error loses texture. In the finest
+    bands of luma energy that lacks is put in by scaling what is there; where the photo shows all, nothing changes.
+    Arguments and result are like those of `mix`.
     """
-    luma = torch.stack([bands.smooth(bands.smooth(band[:, :1].square())) for band in (photo, network, mixed)])
-    share = bands.resized(weight[:, :1], photo.shape[2:])
-    promised = share * luma[0] + (1 - share) * luma[1]
-    gain = ((promised + SMALL) / (luma[2] + SMALL)).sqrt().clamp(1, LARGEST_GAIN)
-    return torch.cat((gain, torch.ones_like(gain).expand(-1, 2, -1, -1)), 1)
+    luma = [bands.to_ycc(each)[:, :1] for each in (image, photo, network)]
+    own, of_photo, of_network = (bands.split(each)[:TEXTURE_BANDS] for each in luma)
+    added = []
+    for band, *others, weight in zip(own, of_photo, of_network, weights, strict=False):
+        share = bands.resized(weight[:, :1], band.shape[2:])
+        energy, *parts = (bands.smooth(bands.smooth(each.square())) for each in (band, *others))
+        promised = share * parts[0] + (1 - share) * parts[1]
+        gain = ((promised + SMALL) / (energy + SMALL)).sqrt().clamp(1, LARGEST_GAIN)
+        added.append(band * (gain - 1) * (1 - share))
+    coarse = torch.zeros_like(bands.shrink(added[-1]))
+    return image + bands.join([*added, coarse])
 
 
 def tone_like(network: Tensor, photo: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from daefr_arch.archs import bands
 from daefr_arch.errors import InputError
-from daefr_arch.faces.band_fusion import mix, tone_like
+from daefr_arch.faces.band_fusion import mix, tone_like, with_texture
 from daefr_arch.faces.evidence import weights
 from daefr_arch.runtime.precision import precision_context
 
@@ -132,6 +132,7 @@ class EvidenceFusion:
             if self.harmoniser is not None and fidelity != 0:
                 strength = 1.0 if fidelity is None else min(1.0, 2 * fidelity)
                 result = result + strength * self.harmoniser(photo, network, result, shares)
+            result = with_texture(result, photo, network, shares)
         changes = ((result - photo) * 127.5).flip(1).permute(0, 2, 3, 1).cpu().numpy()
         finest = shares[0][:, 0].cpu().numpy()
         return [

@@ -4,14 +4,13 @@ from typing import Any
 
 import torch
 from basicsr.archs import build_network
-from basicsr.losses import build_loss
 from basicsr.utils.registry import MODEL_REGISTRY
 from torch import Tensor
 
 from daefr_arch.archs.evidence_arch import DAEFREvidence
 from daefr_arch.checkpoints import load_stage_network
 from daefr_arch.errors import InputError
-from daefr_arch.faces.band_fusion import mix, tone_like
+from daefr_arch.faces.band_fusion import mix, tone_like, with_texture
 from daefr_arch.faces.evidence import weights
 from daefr_arch.models.base import DAEFRBaseModel
 from daefr_arch.models.frozen import freeze
@@ -22,13 +21,13 @@ from daefr_arch.models.image_losses import IMAGE_LOSSES, ImageLosses
 class DAEFRHarmoniserModel(DAEFRBaseModel):
     """Trains network_g, a DAEFRHarmoniser, on mixtures by a frozen network_evidence.
 
-    The dataset is a DAEFRHarmoniserDataset. Options: pixel_opt, perceptual_opt, identity_opt, texture_opt under train,
-    the losses; train.random_fidelity, how often a batch is mixed at a random fidelity instead of `auto` (0);
+    The dataset is a DAEFRHarmoniserDataset. Options: pixel_opt, perceptual_opt, identity_opt under train, the losses;
+    train.random_fidelity, how often a batch is mixed at a random fidelity instead of `auto` (0);
     path.pretrain_network_evidence, the checkpoint of the evidence, always needed; path.pretrain_network_g, a
     checkpoint to go on from.
     """
 
-    train_keys = (*IMAGE_LOSSES, 'texture_opt', 'random_fidelity', 'optim_g')
+    train_keys = (*IMAGE_LOSSES, 'random_fidelity', 'optim_g')
     path_keys = ('pretrain_network_g', 'pretrain_network_evidence')
 
     def init_networks(self) -> None:
@@ -42,8 +41,6 @@ class DAEFRHarmoniserModel(DAEFRBaseModel):
 
     def init_training(self) -> None:
         self.image_losses = ImageLosses(self.train_opt).to(self.device)
-        texture = self.train_opt.get('texture_opt')
-        self.texture_loss = build_loss(texture).to(self.device) if texture else None
         if not len(self.image_losses):
             raise InputError(f'the harmoniser needs a loss on images: one of train.{", train.".join(IMAGE_LOSSES)}')
         self.random_fidelity = float(self.train_opt.get('random_fidelity', 0))
@@ -68,13 +65,14 @@ class DAEFRHarmoniserModel(DAEFRBaseModel):
         fidelity = 0.2 + 0.7 * draw[1] if draw[0] < self.random_fidelity else None
         with self.autocast():
             network, mixture, shares = self._mixture(fidelity)
-            result = mixture + self.net_g(self.lq, network, mixture, shares).float()
+            corrected = mixture + self.net_g(self.lq, network, mixture, shares).float()
+            with torch.autocast(self.device.type, enabled=False):
+                result = with_texture(corrected, self.lq, network, shares)
             log = self.image_losses(result, self.gt)
-        if self.texture_loss is not None:
-            log['l_texture'] = self.texture_loss(result, self.gt)
         self.optimise(self.optimizer_g, sum(log.values(), start=result.new_zeros(())))
         return log
 
     def restore(self) -> Tensor:
         network, mixture, shares = self._mixture(None)
-        return mixture + self.inference_net('g')(self.lq, network, mixture, shares)
+        corrected = mixture + self.inference_net('g')(self.lq, network, mixture, shares)
+        return with_texture(corrected, self.lq, network, shares)

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from daefr_arch.archs import bands
-from daefr_arch.faces.band_fusion import mix, tone_like
+from daefr_arch.faces.band_fusion import mix, tone_like, with_texture
 from daefr_arch.io.tensors import to_tensor
 from tests.data.faces import face
 
@@ -47,15 +47,26 @@ def test_luma_and_chroma_are_weighted_apart(photo, network):
     assert torch.allclose(mixed[:, 1:], bands.to_ycc(network)[:, 1:], atol=1e-5)
 
 
-def test_half_and_half_keeps_the_energy_of_fine_texture():
+def test_texture_brings_a_mixture_of_unlike_textures_to_their_energy():
     generator = torch.Generator().manual_seed(0)
     a, b = (torch.randn(1, 1, 128, 128, generator=generator).expand(-1, 3, -1, -1) * 0.1 for _ in range(2))
-    energy = [part.square().mean() for part in bands.split(mix(a, b, constant([0.5] * 6)))]
-    plain = [part.square().mean() for part in bands.split((a + b) / 2)]
-    unmixed = [part.square().mean() for part in bands.split(a)]
-    for level in range(2):
-        assert plain[level] < 0.6 * unmixed[level]
-        assert energy[level] == pytest.approx(unmixed[level], rel=0.25)
+    weights = constant([0.5] * 6)
+    mixed = mix(a, b, weights)
+    energies = [
+        [part.square().mean() for part in bands.split(image)]
+        for image in (mixed, with_texture(mixed, a, b, weights), a)
+    ]
+    for plain, textured, unmixed in zip(*(energy[:2] for energy in energies), strict=True):
+        assert plain < 0.6 * unmixed
+        assert 0.65 * unmixed < textured < 1.1 * unmixed
+
+
+def test_texture_is_left_alone_where_the_photo_shows_all_or_none_is_missing(photo, network):
+    soft = bands.expand(bands.shrink(photo))
+    assert torch.equal(with_texture(soft, photo, network, constant([1.0] * 6)), soft)
+    assert torch.allclose(with_texture(network, photo, network, constant([0.0] * 6)), network, atol=1e-5)
+    added = with_texture(soft, photo, network, constant([0.0] * 6))
+    assert bands.split(added)[0].square().mean() > 1.3 * bands.split(soft)[0].square().mean()
 
 
 def test_weights_of_one_place_leave_the_others_alone(photo, network):
