@@ -3,7 +3,7 @@
 import logging
 import platform
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -34,6 +34,9 @@ from daefr_arch.runtime.face_network import FaceNetwork
 from daefr_arch.runtime.precision import resolve_device
 
 _logger = logging.getLogger(__name__)
+
+# a face, None where it is not finite, and the picture of what is evidence in it, None where nobody asked
+_Restored = tuple[np.ndarray | None, np.ndarray | None]
 
 
 @dataclass(frozen=True)
@@ -111,7 +114,7 @@ def _restore_faces(
     memory = PeakMemory(device)
     network = load_method_network(method, fidelity=fidelity, offline=offline)
     runner = FaceNetwork(network, device=device, precision=precision, batch_size=1)
-    restore = partial(_restore, runner)
+    restore: Callable[[np.ndarray], _Restored] = partial(_restore, runner)
     description = describe_network(network)
     if method.with_evidence:
         restore = partial(_restore_with_evidence, FaceRestorer(runner, load_fusion(device, offline=offline)))
@@ -133,12 +136,11 @@ def _restore_faces(
     return description, Cost(tuple(seconds), memory.read())
 
 
-def _restore(runner: FaceNetwork, crop: np.ndarray) -> tuple[np.ndarray | None, None]:
+def _restore(runner: FaceNetwork, crop: np.ndarray) -> _Restored:
     return runner.restore([resize_square(crop, runner.face_size)])[0], None
 
 
-def _restore_with_evidence(restorer: FaceRestorer, crop: np.ndarray) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """The face, and the picture of what is evidence in it."""
+def _restore_with_evidence(restorer: FaceRestorer, crop: np.ndarray) -> _Restored:
     ((fused, evidence),) = restorer.restore([resize_square(crop, max(restorer.smallest_side, len(crop)))])
     return (None, None) if fused is None else (fused.face, draw_evidence(fused.face, evidence.log_ratios))
 

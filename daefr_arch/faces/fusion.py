@@ -86,7 +86,7 @@ class EvidenceFusion:
 
     def _prepared(self, network: nn.Module) -> nn.Module:
         network = network.float().eval().requires_grad_(False)
-        return network.to(self.device, memory_format=torch.channels_last)
+        return network.to(self.device).to(memory_format=torch.channels_last)
 
     @torch.inference_mode()
     def assess(self, crops: Sequence[np.ndarray]) -> list[FaceEvidence]:
