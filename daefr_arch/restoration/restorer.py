@@ -11,10 +11,11 @@ import torch
 from torch import nn
 
 from daefr_arch import checkpoints
+from daefr_arch.choices import BATCH_SIZE, LARGEST_UPSCALE, MIN_FACE_SIZE, SCORE_THRESHOLD, UPSCALE
 from daefr_arch.errors import InputError
 from daefr_arch.faces import colour
 from daefr_arch.faces.aligner import alignment_error, crop_face, estimate_alignment, similarity_scale
-from daefr_arch.faces.detector import MIN_FACE_SIZE, SCORE_THRESHOLD, FaceDetector, build_detector, center_face
+from daefr_arch.faces.detector import FaceDetector, build_detector, center_face
 from daefr_arch.faces.face_mask import FaceParser, feather_mask
 from daefr_arch.faces.paster import RestoredFace, paste_faces
 from daefr_arch.io.photo import as_uint8, without_colour
@@ -70,10 +71,10 @@ class DAEFRRestorer:
         model: str | Path | nn.Module = 'daefr-lite',
         *,
         model_path: str | Path | None = None,
-        upscale: float = 2,
+        upscale: float = UPSCALE,
         device: str | torch.device = 'auto',
         precision: str = 'auto',
-        batch_size: int = 8,
+        batch_size: int = BATCH_SIZE,
         compile: bool = False,
         detector: str | FaceDetector = 'auto',
         det_weights: str | Path | None = None,
@@ -90,8 +91,8 @@ class DAEFRRestorer:
         identity_weights: str | Path | None = None,
         offline: bool = False,
     ) -> None:
-        if not upscale > 0:
-            raise InputError(f'upscale: expected a number above 0, got {upscale}')
+        if not 0 < upscale <= LARGEST_UPSCALE:
+            raise InputError(f'upscale: expected a number above 0, at most {LARGEST_UPSCALE}, got {upscale}')
         if not 0 <= blend <= 1:
             raise InputError(f'blend: expected a share between 0 and 1, got {blend}')
         if mask not in MASKS:
@@ -205,7 +206,9 @@ class DAEFRRestorer:
         if self.network.has_control:
             return weight
         if not self._warned_of_weight:
-            _logger.warning('weight has no effect: this model has no LQ control module; see the option blend')
+            _logger.warning(
+                'weight has no effect: this model has no LQ control module; blend (--blend) mixes the input in'
+            )
             self._warned_of_weight = True
         return None
 
