@@ -4,12 +4,16 @@ import os
 import sys
 
 
-def main() -> int:
-    """Runs `daefr` with the arguments of the process; returns the exit code."""
+def main(*command: str) -> int:
+    """Runs `daefr` with `command` and the arguments of the process; returns the exit code."""
     os.environ['DAEFR_DEFER_REGISTRATION'] = '1'  # read, and removed, by daefr_arch/__init__.py
-    from daefr_arch.commands.cli import main as run
+    try:
+        from daefr_arch.commands.cli import main as run
 
-    return run()
+        return run([*command, *sys.argv[1:]])
+    except KeyboardInterrupt:
+        sys.stderr.write('daefr: interrupted\n')
+        return 130
 
 
 if __name__ == '__main__':
