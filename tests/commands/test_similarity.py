@@ -1,7 +1,6 @@
 """`daefr similarity` on small untrained autoencoders: numbers, figure, wrong arguments."""
 
 import json
-import sys
 
 import numpy as np
 import pytest
