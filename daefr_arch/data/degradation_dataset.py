@@ -34,7 +34,7 @@ LOADER_KEYS = (
 RANGE_KEYS = tuple(field.name for field in fields(DegradationRanges))
 OWN_KEYS = ('dataroot_gt', 'io_backend', 'gt_size', 'use_hflip', 'mean', 'std', 'target', 'seed', 'on_corrupt')
 
-_logger = logging.getLogger(__name__)
+_logger = logging.getLogger('basicsr')  # the log of the training run
 
 
 @DATASET_REGISTRY.register()
@@ -56,8 +56,8 @@ class DAEFRDegradationDataset(Dataset):
             seed (int): of order and degradation. Default: 0.
             on_corrupt (str): 'error', or 'skip' to log and count unreadable images (see `corrupt_count`) and to
                 yield the next one in their place. Default: 'error'.
-            blur_kernel_size, kernel_list, kernel_prob, blur_sigma, downsample_range, noise_range, jpeg_range:
-                see DegradationRanges, which has the paper's values as defaults.
+            blur_kernel_size, kernel_list, kernel_prob, blur_sigma, downsample_range, noise_range, jpeg_range,
+                severity_range: see DegradationRanges, which has the paper's values as defaults.
 
     Raises:
         InputError: an unknown key, a wrong value, or no images; from `dataset[index]`: an image that cannot be read.

@@ -13,6 +13,7 @@ from daefr_arch.archs import bands
 from daefr_arch.errors import InputError
 from daefr_arch.faces.band_fusion import corrected, mix, tone_like, with_texture
 from daefr_arch.faces.evidence import weights
+from daefr_arch.runtime.precision import precision_context
 
 KEPT, REPAIRED, GUESSED = 'kept', 'repaired', 'guessed'
 SIDE = 256  # pixels at which evidence is known; finer bands exist in larger crops
@@ -86,14 +87,15 @@ class EvidenceFusion:
 
     def _prepared(self, network: nn.Module) -> nn.Module:
         network = network.float().eval().requires_grad_(False)
-        return network.to(self.device, memory_format=torch.channels_last)
+        return network.to(self.device).to(memory_format=torch.channels_last)
 
     @torch.inference_mode()
     def assess(self, crops: Sequence[np.ndarray]) -> list[FaceEvidence]:
         """The evidence of each crop, from the crop alone."""
         if not crops:
             return []
-        maps = [map_.cpu() for map_ in self.evidence(self._at_side(crops))]
+        with precision_context('fp32', self.device):
+            maps = [map_.cpu() for map_ in self.evidence(self._at_side(crops))]
         return [_judged(tuple(map_[i] for map_ in maps)) for i in range(len(crops))]
 
     @torch.inference_mode()
@@ -121,16 +123,17 @@ class EvidenceFusion:
             return []
         evidence = self.assess(crops) if evidence is None else evidence
         photo, network = self._at_side(crops), self._at_side(network_faces)
-        network = tone_like(network, photo)
-        ratios = [
-            torch.stack([one.log_ratios[level] for one in evidence]).to(self.device) for level in range(bands.MAPS)
-        ]
-        shares = weights(ratios, fidelity)
-        result = mix(photo, network, shares)
-        if self.harmoniser is not None and fidelity != 0:
-            strength = 1.0 if fidelity is None else min(1.0, 2 * fidelity)
-            result = corrected(result, strength * self.harmoniser(photo, network, result, shares), shares)
-        result = with_texture(result, photo, network, shares)
+        with precision_context('fp32', self.device):
+            network = tone_like(network, photo)
+            ratios = [
+                torch.stack([one.log_ratios[level] for one in evidence]).to(self.device) for level in range(bands.MAPS)
+            ]
+            shares = weights(ratios, fidelity)
+            result = mix(photo, network, shares)
+            if self.harmoniser is not None and fidelity != 0:
+                strength = 1.0 if fidelity is None else min(1.0, 2 * fidelity)
+                result = corrected(result, strength * self.harmoniser(photo, network, result, shares), shares)
+            result = with_texture(result, photo, network, shares)
         changes = ((result - photo) * 127.5).flip(1).permute(0, 2, 3, 1).cpu().numpy()
         finer = shares[FINER_BANDS_AS][:, 0].cpu().numpy()
         return [
@@ -185,7 +188,7 @@ def _finer(image: np.ndarray) -> np.ndarray:
 @lru_cache(maxsize=8)
 def face_region(side: int) -> Tensor:
     """(side, side) weights that sum to 1: the ellipse of the face in an aligned crop."""
-    centres = (torch.arange(side) + 0.5) / side
+    centres = (torch.arange(side, dtype=torch.float32) + 0.5) / side
     x, y = ((centres - centre) / radius for centre, radius in zip(FACE_CENTRE, FACE_RADII, strict=True))
     inside = (x.square() + y.square()[:, None] <= 1).float()
     return inside / inside.sum()

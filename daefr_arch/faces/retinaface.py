@@ -18,6 +18,7 @@ from torchvision.ops import nms
 from daefr_arch.errors import InputError, WeightsError
 from daefr_arch.faces.detector import DetectedFace
 from daefr_arch.faces.orientation import find_faces
+from daefr_arch.runtime.precision import precision_context
 
 MEAN_BGR = (104.0, 117.0, 123.0)
 ENLARGE_BELOW_PIXELS = 1_500_000  # photos below it also get a pass at twice their size
@@ -46,7 +47,7 @@ class RetinaFaceDetector:
         self.device = torch.device(device)
         self.score_threshold = score_threshold
         self.min_face_size = min_face_size
-        self.network = RetinaFace(network_name=network, device=self.device)
+        self.network = RetinaFace(network_name=network, device=self.device).float()  # whatever the default type is
         state = {key.removeprefix('module.'): value for key, value in state_dict.items()}
         try:
             self.network.load_state_dict(state, strict=True)
@@ -78,7 +79,7 @@ class RetinaFaceDetector:
         anchors, variance = prior_boxes(size, size).to(self.device), self.network.cfg['variance']
         scores = []
         for start in range(0, len(crops), CROPS_OF_PASS):
-            _, confidence, offsets = self.network(self._to_input(crops[start : start + CROPS_OF_PASS]))
+            _, confidence, offsets = self._outputs(crops[start : start + CROPS_OF_PASS])
             for index, template in enumerate(templates[start : start + CROPS_OF_PASS]):
                 points = decode_landm(offsets[index], anchors, variance).view(-1, 5, 2) * size
                 expected = torch.tensor(template, dtype=points.dtype, device=self.device)
@@ -86,10 +87,12 @@ class RetinaFaceDetector:
                 scores.append((confidence[index, :, 1] * (distance < TEMPLATE_DISTANCE * size)).max())
         return torch.stack(scores).double().cpu().numpy()
 
-    def _to_input(self, imgs: np.ndarray) -> torch.Tensor:
-        """(N, H, W, 3) BGR uint8 as the network's input."""
-        pixels = torch.tensor(imgs, device=self.device).float().sub_(torch.tensor(MEAN_BGR, device=self.device))
-        return pixels.permute(0, 3, 1, 2).contiguous(memory_format=self.layout)
+    def _outputs(self, imgs: np.ndarray) -> tuple[torch.Tensor, ...]:
+        """The network's outputs, float32, for pictures (N, H, W, 3) BGR uint8: offsets, scores and landmarks."""
+        pixels = torch.tensor(imgs, device=self.device).float()
+        pixels -= torch.tensor(MEAN_BGR, dtype=torch.float32, device=self.device)
+        with precision_context('fp32', self.device):
+            return self.network(pixels.permute(0, 3, 1, 2).contiguous(memory_format=self.layout))
 
     @torch.inference_mode()
     def _detect_at(self, img: np.ndarray, scale: float, *, is_coarsest: bool) -> np.ndarray:
@@ -100,7 +103,7 @@ class RetinaFaceDetector:
             img_pass = cv2.resize(img, (width, height), interpolation=interpolation)
         else:
             img_pass = img
-        offsets, scores, landmarks = (output[0] for output in self.network(self._to_input(img_pass[None])))
+        offsets, scores, landmarks = (output[0] for output in self._outputs(img_pass[None]))
         scores = scores[:, 1]
         keep = scores > self.score_threshold
         anchors = prior_boxes(height, width).to(self.device)[keep]
@@ -145,8 +148,8 @@ def prior_boxes(height: int, width: int) -> torch.Tensor:
     levels = []
     for stride, sizes in ((8, (16, 32)), (16, (64, 128)), (32, (256, 512))):
         y, x, side = torch.meshgrid(
-            (torch.arange(-(-height // stride)) + 0.5) * stride,
-            (torch.arange(-(-width // stride)) + 0.5) * stride,
+            (torch.arange(-(-height // stride), dtype=torch.float32) + 0.5) * stride,
+            (torch.arange(-(-width // stride), dtype=torch.float32) + 0.5) * stride,
             torch.tensor(sizes, dtype=torch.float32),
             indexing='ij',
         )
