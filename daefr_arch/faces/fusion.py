@@ -17,7 +17,7 @@ from daefr_arch.runtime.precision import precision_context
 
 KEPT, REPAIRED, GUESSED = 'kept', 'repaired', 'guessed'
 SIDE = 256  # pixels at which evidence is known; finer bands exist in larger crops
-KEPT_LUMA, KEPT_CHROMA = 0.93, 0.75  # shares of each band at least, of a face that shows all there is to show
+KEPT_LUMA, KEPT_CHROMA = 0.96, 0.75  # shares of each band at least, of a face that shows all there is to show
 GUESSED_SHARE = 0.4  # of the bands that tell who somebody is at most, of a face that is mostly a guess
 IDENTITY_BANDS = slice(1, 4)
 FINER_BANDS_AS = 1  # the band whose weights finer bands than SIDE's have: grain stays where the face is not a guess
