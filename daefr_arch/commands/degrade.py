@@ -42,13 +42,8 @@ def run(args: argparse.Namespace) -> int:
     if args.turbulence is not None:
         degradation = test_set.turbulence(TurbulenceConditions(path_length=args.turbulence))
     else:
-        ranges = DegradationRanges(
-            blur_kernel_size=args.blur_kernel_size,
-            blur_sigma=args.blur_sigma,
-            downsample_range=args.downsample_range,
-            noise_range=args.noise_range,
-            jpeg_range=args.jpeg_range,
-        )
+        keys = ('blur_kernel_size', 'blur_sigma', 'downsample_range', 'noise_range', 'jpeg_range')
+        ranges = DegradationRanges.read({key: getattr(args, key) for key in keys})
         degradation = test_set.eq8(ranges)
     failed = test_set.write_test_set(
         args.input, args.output, degradation, seed=args.seed, size=args.size or None, progress=True

@@ -1,38 +1,83 @@
 """The stage after stage 3: the control module of the LQ feature (appendix C, Fig. 10)."""
 
+from typing import Annotated
+
 from basicsr.archs import build_network
 from basicsr.utils.registry import MODEL_REGISTRY
+from pydantic import model_validator
 from torch import Tensor
 
+from daefr_arch.archs.codebook_arch import autoencoder_options
 from daefr_arch.archs.daefr_arch import DAEFR
-from daefr_arch.checkpoints import load_stage_network
-from daefr_arch.errors import InputError
 from daefr_arch.models.base import DAEFRBaseModel
 from daefr_arch.models.frozen import freeze
-from daefr_arch.models.image_losses import IMAGE_LOSSES, ImageLosses
-from daefr_arch.models.restoration_model import AUTOENCODER_SIZES
+from daefr_arch.models.image_losses import ImageLosses, ImageLossOptions
+from daefr_arch.options.kinds import Share
+from daefr_arch.options.registered import Network
+from daefr_arch.options.run_file import Optimiser, OptionFile, PathOptions, StartsFrom, ValOptions
+from daefr_arch.options.section import OptionError
+
+
+class ControlOptions(ImageLossOptions):
+    """`train` of the control module; one of the losses on images is needed."""
+
+    s_lq: Share = 1.0
+    """scale of the LQ feature in training"""
+    optim_g: Optimiser
+    """of the control module"""
+
+    @model_validator(mode='after')
+    def _has_loss(self) -> 'ControlOptions':
+        if not (self.pixel_opt or self.perceptual_opt or self.identity_opt):
+            raise OptionError((), ': expected a loss on images: pixel_opt, perceptual_opt or identity_opt')
+        return self
+
+
+class ControlValOptions(ValOptions):
+    """`val` of the control module."""
+
+    s_lq: Share = 1.0
+    """scale of the LQ feature in validation"""
+
+
+class ControlFile(OptionFile):
+    """The option file of the control module."""
+
+    network_g: Network
+    """the whole network, with lq_control: true"""
+    path: Annotated[
+        PathOptions,
+        StartsFrom(
+            {
+                'g': 'the stage-3 checkpoint, without the module; in a test with it',
+                'lq': 'the LQ autoencoder whose codebook is used, of stage 2',
+            },
+            needed=('g', 'lq'),
+        ),
+    ]
+    train: ControlOptions
+    val: ControlValOptions | None = None
+
+    @model_validator(mode='after')
+    def _has_module(self) -> 'ControlFile':
+        if not self.network_g.get('lq_control'):
+            raise OptionError(('network_g', 'lq_control'), ': expected true, there is no control module to train')
+        return self
 
 
 @MODEL_REGISTRY.register()
 class DAEFRControlModel(DAEFRBaseModel):
-    """Trains `lq_control` of network_g (DAEFR with lq_control: true) on images; everything else is frozen.
+    """Trains `lq_control` of network_g (DAEFR with lq_control: true) on images; everything else is frozen."""
 
-    Options: pixel_opt, perceptual_opt, identity_opt under train, the losses; train.s_lq, the scale in training (1.0);
-    path.pretrain_network_g, the stage-3 checkpoint (without the module), and path.pretrain_network_lq, the LQ
-    autoencoder whose codebook is used (stage 2), or official ones.
-    """
-
-    train_keys = (*IMAGE_LOSSES, 's_lq', 'optim_g')
-    path_keys = ('pretrain_network_g', 'pretrain_network_lq')
+    Options = ControlFile
+    options: ControlFile
 
     def init_networks(self) -> None:
-        if not self.opt['network_g'].get('lq_control'):
-            raise InputError('network_g.lq_control: expected true, there is no control module to train')
         if not self.is_train:
             self.net_g = self.prepare('g', self.build('g', 'daefr'))
             return
         net = build_network(self.opt['network_g'])
-        if not self.resuming:
+        if not self.resuming('g'):
             self._start(net)
         freeze(net)
         net.lq_control.requires_grad_(True)
@@ -40,32 +85,24 @@ class DAEFRControlModel(DAEFRBaseModel):
 
     def _start(self, net: DAEFR) -> None:
         """Fills all but the control module from the checkpoints of stages 3 and 2."""
-        paths = {label: self.opt['path'].get(f'pretrain_network_{label}') for label in ('g', 'lq')}
-        for label, path in paths.items():
-            if not path:
-                raise InputError(f'path.pretrain_network_{label} is missing: name the checkpoint of an earlier stage')
         options = self.opt['network_g']
         plain = build_network({**options, 'lq_control': False})
-        load_stage_network(plain, paths['g'], 'daefr')
-        net.load_state_dict(plain.state_dict(), strict=False)  # `plain` was loaded strictly: only lq_* is left
-        sizes = {key: options[key] for key in AUTOENCODER_SIZES if key in options}
-        autoencoder = build_network({'type': 'DAEFRCodebook', **sizes})
-        load_stage_network(autoencoder, paths['lq'], 'lq_codebook')
+        self.load_start(plain, 'g', 'daefr')
+        net.load_state_dict(plain.state_dict(), strict=False)  # `plain` was loaded already: only lq_* is left
+        autoencoder = build_network(autoencoder_options(options))
+        self.load_start(autoencoder, 'lq', 'lq_codebook')
         net.get_submodule('lq_codebook').load_state_dict(autoencoder.codebook.state_dict())
 
     def init_training(self) -> None:
-        self.image_losses = ImageLosses(self.train_opt).to(self.device)
-        if not len(self.image_losses):
-            raise InputError(f'the control module needs a loss on images: one of train.{", train.".join(IMAGE_LOSSES)}')
-        self.s_lq = float(self.train_opt.get('s_lq', 1.0))
+        self.image_losses = ImageLosses(self.options.train).to(self.device)
         self.optimizer_g = self.add_optimizer('g', self.net_g)
 
     def training_step(self, current_iter: int) -> dict[str, Tensor]:
         with self.autocast():
-            restored = self.net_g(self.lq, s_lq=self.s_lq)[0]
+            restored = self.net_g(self.lq, s_lq=self.options.train.s_lq)[0]
             log = self.image_losses(restored, self.gt)
         self.optimise(self.optimizer_g, sum(log.values(), start=restored.new_zeros(())))
         return log
 
     def restore(self) -> Tensor:
-        return self.inference_net('g')(self.lq, s_lq=self.opt['val'].get('s_lq', 1.0))[0]
+        return self.inference_net('g')(self.lq, s_lq=self.options.val.s_lq if self.options.val else 1.0)[0]

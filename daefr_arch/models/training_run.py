@@ -25,6 +25,7 @@ from torch.utils.data import DataLoader
 from daefr_arch.checkpoints import load_training_state, newest_state, remove_temporaries
 from daefr_arch.data.draw_sampler import DrawSampler
 from daefr_arch.errors import InputError
+from daefr_arch.options.machine import check_launcher, check_machine
 from daefr_arch.options.option_file import read_option_file, resolved_option_file
 from daefr_arch.options.run_options import check_run_options
 
@@ -46,6 +47,7 @@ def run(arguments: Sequence[str], *, is_train: bool = True, root: str | Path | N
     """
     pipeline: Any = basicsr.train if is_train else basicsr.test
     place = list(arguments).index('-opt') + 1
+    check_launcher(arguments[arguments.index('--launcher') + 1] if '--launcher' in arguments else 'none')
     check_run_options(read_option_file(arguments[place]), is_train=is_train)
     parts: dict[str, Any] = {'parse_options': _checked(pipeline.parse_options)}
     if is_train:
@@ -78,7 +80,11 @@ def _checked(parse_options: Callable) -> Callable:
 
     def parse(root_path: str, is_train: bool = True) -> tuple[dict[str, Any], Any]:
         opt, args = parse_options(root_path, is_train=is_train)
-        check_run_options(opt, is_train=is_train)
+        options = check_run_options(opt, is_train=is_train)
+        resuming = opt['path'].get('resume_state') or (
+            opt['auto_resume'] and newest_state(opt['path']['training_states'])
+        )
+        check_machine(options, opt, launcher=args.launcher, resuming=bool(is_train and resuming))
         return opt, args
 
     return parse

@@ -152,7 +152,7 @@ def test_drawn_parameters_are_the_same_everywhere():
 )
 def test_wrong_ranges_are_errors_that_name_the_option(option, value):
     with pytest.raises(InputError, match=option):
-        DegradationRanges(**{option: value})
+        DegradationRanges.read({option: value})
 
 
 def test_kernel_size_of_gfpgans_option_files():
