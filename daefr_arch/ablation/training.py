@@ -10,7 +10,6 @@ import torch
 
 from daefr_arch.checkpoints import network_file, newest_state
 from daefr_arch.data.degradation_dataset import DegradationDatasetOptions
-from daefr_arch.data.image_source import open_source
 from daefr_arch.errors import InputError, WeightsError
 from daefr_arch.models import training_run
 from daefr_arch.options.checks import first_difference
@@ -175,7 +174,7 @@ def _check_datasets(trainings: Iterable[Training]) -> None:
             if source in opened:
                 continue
             try:
-                open_source(*source[:2], meta_info_file=source[2])
+                options.open_source()
             except InputError as error:
                 raise InputError(f'{training.file}: datasets.{phase}.dataroot_gt: {error}') from error
             opened.append(source)

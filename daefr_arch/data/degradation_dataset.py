@@ -21,12 +21,13 @@ from torchvision.transforms.functional import normalize
 
 from daefr_arch.data.degradation import DegradationRanges, degrade, draw_params
 from daefr_arch.data.draw_sampler import Draw
-from daefr_arch.data.image_source import open_source
+from daefr_arch.data.image_source import ImageSource, open_source
 from daefr_arch.errors import InputError
 from daefr_arch.io.resize import resize_square
-from daefr_arch.options.dataset import DatasetOptions, IOBackend
+from daefr_arch.options.dataset import DATASET, DatasetOptions, IOBackend
 from daefr_arch.options.kinds import Colour
 from daefr_arch.options.registered import declared
+from daefr_arch.options.section import OptionError
 
 _logger = logging.getLogger(__name__)
 
@@ -37,6 +38,8 @@ class DegradationDatasetOptions(DegradationRanges, DatasetOptions):
     instead: ClassVar[Mapping[str, str]] = {
         'out_size': 'it is called gt_size here',
         'meta_info': 'it is called meta_info_file here, as in most of BasicSR',
+        'color_jitter_prob': 'Eq. 8 has no such step: leave it out',
+        'gray_prob': 'Eq. 8 has no such step: leave it out',
     }
 
     dataroot_gt: str
@@ -59,6 +62,34 @@ class DegradationDatasetOptions(DegradationRanges, DatasetOptions):
     """of order and degradation"""
     on_corrupt: Literal['error', 'skip'] = 'error'
     """skip: log and count images that cannot be read, and take the next ones"""
+
+    def open_source(self) -> ImageSource:
+        """The images. Raises InputError where there are none."""
+        return open_source(self.dataroot_gt, self.io_backend, meta_info_file=self.meta_info_file)
+
+
+def check_images(datasets: Mapping[str, Any], world_size: int) -> None:
+    """Opens the folders and LMDBs of the sets that are DAEFRDegradationDataset, before anything else is done.
+
+    Args:
+        datasets: of an option file.
+        world_size: processes that share the training set.
+
+    Raises:
+        OptionError: no images, or fewer for each process than a batch needs.
+    """
+    for phase, dataset in datasets.items():
+        options = DATASET.read(dataset)
+        if not isinstance(options, DegradationDatasetOptions):
+            continue
+        try:
+            count = len(options.open_source())
+        except InputError as error:
+            raise OptionError(('datasets', phase, 'dataroot_gt'), f': {error}') from error
+        share, batch = -(-count * options.dataset_enlarge_ratio // world_size), options.batch_size_per_gpu
+        if phase == 'train' and share < batch:
+            problem = f': {share} images a process are less than batch_size_per_gpu {batch}'
+            raise OptionError(('datasets', phase), problem)
 
 
 @DATASET_REGISTRY.register()
@@ -83,9 +114,7 @@ class DAEFRDegradationDataset(Dataset):
         self.opt = opt
         self.options = cast(DegradationDatasetOptions, section.read(opt, (where,), closed=closed))
         self.seed = self.options.seed  # DrawSampler's
-        self.source = open_source(
-            self.options.dataroot_gt, self.options.io_backend, meta_info_file=self.options.meta_info_file
-        )
+        self.source = self.options.open_source()
         # one flag for each image, in memory that worker processes share with this one
         self._corrupt = torch.zeros(len(self.source), dtype=torch.uint8).share_memory_()
         self._drawn_without_epoch = False

@@ -23,6 +23,7 @@ from torch import distributed
 from torch.utils.data import DataLoader
 
 from daefr_arch.checkpoints import load_training_state, newest_state, remove_temporaries
+from daefr_arch.data.degradation_dataset import check_images
 from daefr_arch.data.draw_sampler import DrawSampler
 from daefr_arch.errors import InputError
 from daefr_arch.options.machine import check_launcher, check_machine
@@ -85,6 +86,7 @@ def _checked(parse_options: Callable) -> Callable:
             opt['auto_resume'] and newest_state(opt['path']['training_states'])
         )
         check_machine(options, opt, launcher=args.launcher, resuming=bool(is_train and resuming))
+        check_images(opt['datasets'], opt['world_size'])
         return opt, args
 
     return parse

@@ -70,7 +70,7 @@ class Arguments(Checked):
 
     @property
     def definition(self) -> str:
-        return self.function.__name__
+        return f'{self.function.__name__}_arguments'
 
     @property
     def section(self) -> type[Section]:

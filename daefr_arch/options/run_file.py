@@ -145,7 +145,9 @@ class StartsFrom(Holder):
             fields[f'pretrain_network_{label}'] = (start[0], Field(start[1], description=words))
             fields[f'strict_load_{label}'] = (bool, Field(True, description=strict))
             fields[f'param_key_{label}'] = (Literal['params', 'params_ema'] | None, Field(None, description=key))
-        return create_model('PathOptions', __base__=PathOptions, __doc__=PathOptions.__doc__, **fields)
+        return create_model(
+            '_'.join(('PathOptions', *self.labels)), __base__=PathOptions, __doc__=PathOptions.__doc__, **fields
+        )
 
     def field_section(self) -> type[Section]:
         return self.section

@@ -96,11 +96,8 @@ def expected(field: FieldInfo) -> str:
     held = holder(field)
     if held or field_section(field):
         mapping = held.words if held else Holder.words
-        if (
-            held
-            and held not in field.metadata
-            and any(get_origin(part) is dict for part in _arguments(field.annotation)[:2])
-        ):
+        outermost = _arguments(field.annotation)[:2]  # without `| None`
+        if held and held not in field.metadata and dict in [get_origin(part) for part in outermost]:
             mapping = f'a mapping: name -> {mapping}'
         return f'{mapping} or ~' if type(None) in _parts(field) else mapping
     return _in_words(TypeAdapter(annotation_of(field)).json_schema())
