@@ -1,12 +1,15 @@
 # make demo: restore the sample photos; make test: the whole test suite. Both install what is missing into .venv.
+# Elsewhere and otherwise: make test PYTHON=python3.10 VENV=/tmp/oldest CONSTRAINTS=constraints-oldest.txt
 PYTHON ?= python3
 VENV ?= .venv
+CONSTRAINTS ?= constraints.txt
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS)
+INSTALLED_FROM := pyproject.toml setup.py $(CONSTRAINTS)
 
-.PHONY: install demo test lint format bench table clean
+.PHONY: install demo picture test lint format docs bench table clean
 
-$(VENV)/.runtime: setup.py constraints.txt
+$(VENV)/.runtime: $(INSTALLED_FROM)
 	$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12) and "Python 3.10 to 3.12 is needed, this is " + sys.version.split()[0])'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) setuptools wheel cython numpy torch torchvision
@@ -23,13 +26,21 @@ install: $(VENV)/.runtime
 demo: $(VENV)/.runtime
 	$(BIN)/daefr demo --output demo
 
+# the picture of README.md
+picture: demo
+	$(BIN)/python -c "from PIL import Image; Image.open('demo/before_after.png').save('docs/images/before_after.jpg', quality=88, optimize=True)"
+
 test: $(VENV)/.test
 	$(BIN)/python -m pytest tests -q
 
-lint: $(VENV)/.test
+lint: $(VENV)/.test docs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# into build/docs; warnings are errors
+docs: $(VENV)/.test
+	$(BIN)/python -m mkdocs build --quiet
 
 format: $(VENV)/.test
 	$(BIN)/ruff check --fix .
@@ -38,7 +49,7 @@ format: $(VENV)/.test
 bench: $(VENV)/.test
 	$(BIN)/python -m tests.benchmarks
 
-# make table FACES=folder [EMBEDDER=x.onnx]: the table of README.md for the input and for the default model
+# make table FACES=folder [EMBEDDER=x.onnx]: the table of docs/evaluation.md for the input and for the default model
 EMBEDDER ?= dlib
 EVALUATE = --ground-truth table/set/gt --identity-backend $(EMBEDDER) --landmark-backend dlib --skip-missing --summary
 table: $(VENV)/.test

@@ -2,7 +2,7 @@
 
 import sys
 
-from daefr_arch.commands.cli import main
+from daefr_cli import main
 
 if __name__ == '__main__':
     sys.exit(main(['evaluate', *sys.argv[1:]]))

@@ -32,10 +32,12 @@ class DAEFRCodebook(nn.Module):
 
     Args:
         resolution: side R of the images in pixels, a multiple of 2^(levels - 1).
-        ch, ch_mult: channels of the first level, and each level's multiple of them.
+        ch: channels of the first level.
+        ch_mult: each level's multiple of them.
         num_res_blocks: residual blocks a level of the encoder (the decoder has one more).
         attn_resolutions: sides of the levels with self-attention.
-        z_channels, embed_dim: channels of the encoder's output, and of the codes.
+        z_channels: channels of the encoder's output.
+        embed_dim: channels of the codes.
         codebook_size: number N of codes.
 
     Raises ValueError or TypeError for images of another size, channel count or dtype.
@@ -73,7 +75,7 @@ class DAEFRCodebook(nn.Module):
     def forward(self, x: Tensor) -> CodebookOutput:
         feature = self.encode(x)
         quantized = self.codebook(feature)
-        last_feature = self.decoder.last_feature(self.post_quant_conv(quantized.feature))
+        last_feature = self.decoder.last_feature(self.post_quant_conv(quantized.straight_through))
         return CodebookOutput(
             self.decoder.conv_out(last_feature),
             feature,

@@ -48,9 +48,18 @@ class DAEFR(nn.Module):
     fused_feature (B, d, r, r)).
 
     Args:
-        resolution, ch, ch_mult, num_res_blocks, attn_resolutions, z_channels, embed_dim, codebook_size: as in
-            DAEFRCodebook.
-        dim_embd, n_head, n_layers, dim_mlp: width, heads, layers and MLP width of the transformer.
+        resolution: side R of the faces in pixels; this and the next seven are DAEFRCodebook's.
+        ch: channels of the first level.
+        ch_mult: each level's multiple of them.
+        num_res_blocks: residual blocks a level of the encoder (the decoder has one more).
+        attn_resolutions: sides of the levels with self-attention.
+        z_channels: channels of the encoder's output.
+        embed_dim: channels of the codes.
+        codebook_size: number N of codes.
+        dim_embd: width of the transformer.
+        n_head: its heads.
+        n_layers: its layers.
+        dim_mlp: width of its MLPs.
         fusion: 'mhca' (Eq. 9, as released), 'mhca_ffn' (Eq. 10) or 'linear' (Table 2 (d)).
         fusion_heads: heads of the cross-attention.
         position_embedding: 'learned' (as released) or 'sine' (the paper).

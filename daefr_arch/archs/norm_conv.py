@@ -69,8 +69,9 @@ class _NormAndConv(torch.autograd.Function):
         gradients: list[Tensor | None] = [None] * 3
         if gradient is not None:
             gradient = torch.ops.aten.silu_backward(gradient.to(normed.dtype), normed, grad_input=normed)
+            # x's always: without it PyTorch 2.4 crashes on channels_last maps on the CPU
             gradients = torch.ops.aten.native_group_norm_backward(
-                gradient, wide, mean, rstd, weight, *ctx.sizes, [needs_x, needs_weight, needs_bias]
+                gradient, wide, mean, rstd, weight, *ctx.sizes, [True, needs_weight, needs_bias]
             )
         inputs = (x, weight, bias, kernel, kernel)
         outputs = (*gradients, kernel_gradient, kernel_bias_gradient)

@@ -25,6 +25,8 @@ from daefr_arch.checkpoints.official_layout import (
 )
 from daefr_arch.checkpoints.stage_checkpoint import load_stage_network
 from daefr_arch.checkpoints.training_files import (
+    BASICSR_STATE_KEYS,
+    STATE_KEYS,
     load_training_state,
     network_file,
     newest_state,
@@ -34,9 +36,11 @@ from daefr_arch.checkpoints.training_files import (
 from daefr_arch.checkpoints.weight_files import EXTRA, MissingWeightsError, load_into, locate
 
 __all__ = [
+    'BASICSR_STATE_KEYS',
     'DEFAULT_MODEL',
     'EXTRA',
     'LPIPS_BACKBONES',
+    'STATE_KEYS',
     'Checkpoint',
     'MissingWeightsError',
     'StateDict',

@@ -2,6 +2,7 @@
 
 import logging
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,8 +40,15 @@ def weights_folder() -> Path:
 
 
 def cache_folder() -> Path:
-    """Where downloads and compiled kernels are kept: $DAEFR_HOME, by default ~/.cache/daefr."""
-    return Path(os.environ.get('DAEFR_HOME') or Path.home() / '.cache' / 'daefr')
+    """Where downloads and compiled kernels are kept: $DAEFR_HOME, by default ~/.cache/daefr.
+
+    Raises WeightsError for a user without a home directory who does not set $DAEFR_HOME.
+    """
+    chosen = os.environ.get('DAEFR_HOME')
+    try:
+        return Path(chosen) if chosen else Path.home() / '.cache' / 'daefr'
+    except RuntimeError:
+        raise WeightsError('this user has no home directory to keep weights in: set DAEFR_HOME to a folder') from None
 
 
 def manifest() -> dict[str, WeightFile]:
@@ -52,8 +60,10 @@ def manifest() -> dict[str, WeightFile]:
 def find(name: str) -> Path | None:
     """The file called `name` in the manifest if it is at hand (shipped or in the cache folder), else None."""
     entry = _entry(name)
-    candidates = (weights_folder() / entry.file, cache_folder() / entry.file)
-    return next((path for path in candidates if path.is_file()), None)
+    folders = [weights_folder()]
+    with suppress(WeightsError):  # without a cache folder nothing is in it
+        folders.append(cache_folder())
+    return next((folder / entry.file for folder in folders if (folder / entry.file).is_file()), None)
 
 
 def fetch(name: str, *, offline: bool = False) -> Path:

@@ -5,6 +5,7 @@ import platform
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import cv2
 import numpy as np
@@ -18,6 +19,7 @@ from daefr_arch.comparison.peer_network import FIDELITY
 from daefr_arch.errors import WeightsError
 from daefr_arch.evaluation.evaluator import Evaluator
 from daefr_arch.evaluation.report import Report
+from daefr_arch.faces.evidence_map import draw_evidence
 from daefr_arch.faces.face_mask import feather_mask
 from daefr_arch.faces.paster import RestoredFace, paste_faces
 from daefr_arch.io.atomic_file import make_folder
@@ -27,6 +29,7 @@ from daefr_arch.io.pairing import pair_by_name
 from daefr_arch.io.photo import as_uint8
 from daefr_arch.io.resize import resize_square
 from daefr_arch.restoration.background import enlarge_photo
+from daefr_arch.restoration.face_restorer import FaceRestorer, load_fusion
 from daefr_arch.runtime.face_network import FaceNetwork
 from daefr_arch.runtime.precision import resolve_device
 
@@ -108,21 +111,36 @@ def _restore_faces(
     memory = PeakMemory(device)
     network = load_method_network(method, fidelity=fidelity, offline=offline)
     runner = FaceNetwork(network, device=device, precision=precision, batch_size=1)
-    _restore(runner, faces.read(INPUT, faces.names[0]))  # warms up
+    restore = partial(_restore, runner)
+    description = describe_network(network)
+    if method.with_evidence:
+        restore = partial(_restore_with_evidence, FaceRestorer(runner, load_fusion(device, offline=offline)))
+        description += ', fused with the evidence of the crop'
+        make_folder(faces.evidence_map(method.name, '').parent)
+    restore(faces.read(INPUT, faces.names[0]))  # warms up
     seconds = []
     for name in tqdm(faces.names, desc=method.name, unit='face'):
         crop = faces.read(INPUT, name)
         start = time.perf_counter()
-        restored = _restore(runner, crop)
+        restored, evidence_map = restore(crop)
         seconds.append(time.perf_counter() - start)
         if restored is None:
             raise WeightsError(f'method {method.name}: the network output for {name} is not finite')
         write_image(faces.folder(method.name) / f'{name}.png', resize_square(restored, faces.face_size))
-    return describe_network(network), Cost(tuple(seconds), memory.read())
+        if evidence_map is not None:
+            picture = resize_square(evidence_map, faces.face_size)
+            write_image(faces.evidence_map(method.name, name), picture)
+    return description, Cost(tuple(seconds), memory.read())
 
 
-def _restore(runner: FaceNetwork, crop: np.ndarray) -> np.ndarray | None:
-    return runner.restore([resize_square(crop, runner.face_size)])[0]
+def _restore(runner: FaceNetwork, crop: np.ndarray) -> tuple[np.ndarray | None, None]:
+    return runner.restore([resize_square(crop, runner.face_size)])[0], None
+
+
+def _restore_with_evidence(restorer: FaceRestorer, crop: np.ndarray) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """The face, and the picture of what is evidence in it."""
+    ((fused, evidence),) = restorer.restore([resize_square(crop, max(restorer.smallest_side, len(crop)))])
+    return (None, None) if fused is None else (fused.face, draw_evidence(fused.face, evidence.log_ratios))
 
 
 def _paste_photos(method: Method, faces: FaceSet, upscale: float) -> None:

@@ -106,7 +106,8 @@ class DAEFRDegradationDataset(Dataset):
         InputError: an unknown key, a wrong value, or no images; from `dataset[index]`: an image that cannot be read.
     """
 
-    Options = DegradationDatasetOptions
+    Options: ClassVar[type[DegradationDatasetOptions]] = DegradationDatasetOptions
+    options: DegradationDatasetOptions
 
     def __init__(self, opt: dict[str, Any]) -> None:
         where = f'dataset {opt.get("name", type(self).__name__)}'
@@ -132,11 +133,14 @@ class DAEFRDegradationDataset(Dataset):
         image, path = self._read_or_skip(int(index))
         if self.options.use_hflip and rng.random() < 0.5:
             image = np.ascontiguousarray(image[:, ::-1])
-        gt = image.astype(np.float32) / 255
-        lq = np.rint(degrade(gt, draw_params(self.options, rng)) * 255) / np.float32(255)
-        lq_tensor = self._to_tensor(lq)
+        lq, gt = self._degrade(image.astype(np.float32) / 255, rng)
+        lq_tensor = self._to_tensor(np.rint(lq * 255) / np.float32(255))
         gt_tensor = lq_tensor.clone() if self.options.target == 'lq' else self._to_tensor(gt)
         return {'lq': lq_tensor, 'gt': gt_tensor, 'lq_path': path, 'gt_path': path}
+
+    def _degrade(self, face: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """(lq, gt) of a face, all (S, S, 3) float32 BGR in [0, 1]."""
+        return degrade(face, draw_params(self.options, rng)), face
 
     def _draw_key(self, index: int) -> Sequence[int]:
         if isinstance(index, Draw):

@@ -10,9 +10,8 @@ import torch
 
 from daefr_arch import checkpoints
 from daefr_arch.errors import InputError
-from daefr_arch.faces.embedded_retinaface import embedded_state_dict
 
-EMBEDDED = 'retinaface_mobile0.25_onnx'
+EMBEDDED = 'retinaface_mobile0.25_onnx'  # part of the project: its weights were published as an ONNX file
 # detector -> network of facexlib; the names are facexlib's, and those of the manifest of weights
 NETWORKS = {'retinaface_resnet50': 'resnet50', 'retinaface_mobile0.25': 'mobile0.25', EMBEDDED: 'mobile0.25'}
 DETECTORS = ('auto', *NETWORKS)
@@ -73,10 +72,7 @@ def build_detector(
         raise InputError(f'detector weights {weights} were given: name the facexlib detector that they belong to')
     if name == 'auto':
         name = _at_hand()
-    if name == EMBEDDED:
-        state = embedded_state_dict()
-    else:
-        state = checkpoints.read_checkpoint(weights or checkpoints.fetch(name, offline=offline)).state_dict
+    state = checkpoints.read_checkpoint(weights or checkpoints.fetch(name, offline=offline)).state_dict
     return RetinaFaceDetector(
         NETWORKS[name], state, device=device, score_threshold=score_threshold, min_face_size=min_face_size
     )

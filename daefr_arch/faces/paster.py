@@ -1,4 +1,4 @@
-"""Pasting restored faces into the photo: only each face's own rectangle is touched."""
+"""Pasting faces, or changes of them, into the photo: only each face's own rectangle is touched."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,18 +7,31 @@ import cv2
 import numpy as np
 
 from daefr_arch.errors import InputError
-from daefr_arch.faces.aligner import bounding_rectangle, warp
+from daefr_arch.faces.aligner import bounding_rectangle, enlarged_alignment, warp
 
+MUCH_LARGER = 4  # times the area
 MAX_VALUE = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}
 
 
 @dataclass(frozen=True)
 class RestoredFace:
-    """A face (R, R, 3) BGR uint8, its mask (R, R) float32 in [0, 1] and its alignment (2, 3), photo -> face."""
+    """What is pasted for one face.
 
-    face: np.ndarray
+    Attributes:
+        pixels: (S, S, 3) BGR: a face, uint8, that takes the photo's place; or a change, float32 in levels of 255, that
+            is added to the photo, so that whatever the change leaves alone stays as it is, bit depth and grain too.
+        mask: (S, S) float32 in [0, 1], how far.
+        matrix: alignment (2, 3), photo -> face.
+    """
+
+    pixels: np.ndarray
     mask: np.ndarray
     matrix: np.ndarray
+
+    @property
+    def is_change(self) -> bool:
+        """Whether the pixels are added to the photo."""
+        return self.pixels.dtype == np.float32
 
 
 @dataclass(frozen=True)
@@ -35,25 +48,28 @@ def paste_matrix(matrix: np.ndarray, upscale: float) -> np.ndarray:
     Pixel centres stay where cv2.resize puts them, at upscale * x + (upscale - 1) / 2. (facexlib adds upscale / 2,
     which shifts the face by half a pixel.)
     """
-    inverse = cv2.invertAffineTransform(matrix) * upscale
-    inverse[:, 2] += (upscale - 1) / 2
-    return inverse
+    return enlarged_alignment(cv2.invertAffineTransform(matrix), upscale)
 
 
 def paste_faces(photo: np.ndarray, faces: Sequence[RestoredFace], upscale: float) -> None:
     """Pastes faces, in place, into a photo (H, W, 3) BGR uint8 or uint16 that is already upscaled.
 
     Pixels outside the masks are untouched. Where masks overlap, faces are averaged by their masks, so that neither
-    border shows and their order does not matter. The cost is that of the faces' rectangles.
+    border shows and their order does not matter; a much smaller face, such as a photo in the photo, stays whole, as the
+    large one's network saw too little of it. The cost is that of the faces' rectangles.
+
+    Raises:
+        InputError: the photo is of another kind.
     """
     if photo.ndim != 3 or photo.shape[2] != 3 or photo.dtype not in MAX_VALUE:
         raise InputError(f'paste: expected a BGR uint8 or uint16 photo (H, W, 3), got {photo.dtype} {photo.shape}')
     matrices = [paste_matrix(face.matrix, upscale) for face in faces]
     patches = [_patch(face.mask, matrix, photo.shape) for face, matrix in zip(faces, matrices, strict=True)]
+    _let_small_faces_through(patches)
     for index, (face, matrix) in enumerate(zip(faces, matrices, strict=True)):
-        alpha = _share(patches, index)
+        alpha = _share(patches, index, added=face.is_change)
         if alpha is not None:
-            _blend(photo, face.face, matrix, alpha, patches[index].rectangle)
+            _blend(photo, face, matrix, alpha, patches[index].rectangle)
 
 
 def _patch(mask: np.ndarray, matrix: np.ndarray, shape: tuple[int, ...]) -> _Patch:
@@ -66,11 +82,23 @@ def _patch(mask: np.ndarray, matrix: np.ndarray, shape: tuple[int, ...]) -> _Pat
     return _Patch((x0, y0, x1, y1), warp(mask, _moved(matrix, x0, y0), (x1 - x0, y1 - y0)))
 
 
-def _share(patches: Sequence[_Patch], index: int) -> np.ndarray | None:
+def _let_small_faces_through(patches: Sequence[_Patch]) -> None:
+    """Takes the masks of much smaller faces out of the larger ones', in place."""
+    by_area = sorted((patch for patch in patches if patch.mask.size), key=lambda patch: patch.mask.size)
+    for index, small in enumerate(by_area):
+        for large in by_area[index + 1 :]:
+            overlap = _intersection(small.rectangle, large.rectangle)
+            if overlap is not None and large.mask.size > MUCH_LARGER * small.mask.size:
+                mask = large.mask[_slices(overlap, large.rectangle)]
+                mask *= 1 - small.mask[_slices(overlap, small.rectangle)]
+
+
+def _share(patches: Sequence[_Patch], index: int, *, added: bool) -> np.ndarray | None:
     """Opacity of one face when faces are pasted in order, so that overlapping ones end up averaged by their masks.
 
-    With masks m_i and T = max(1, sum m_i), the result shall be (1 - sum a_i) * photo + sum a_i * face_i, a_i = m_i / T.
-    Pasting i and then the later ones j gives that for the opacity m_i / (T - sum m_j).
+    With masks m_i and T = max(1, sum m_i), the result shall be photo + sum a_i * change_i with a_i = m_i / T, where the
+    change of a face that takes the photo's place is face_i - photo. What is added needs the opacity a_i; pasting a face
+    i and then the later ones j gives the same for the opacity m_i / (T - sum m_j).
     """
     own = patches[index]
     if own.mask.size == 0:
@@ -84,7 +112,7 @@ def _share(patches: Sequence[_Patch], index: int) -> np.ndarray | None:
         here = _slices(overlap, own.rectangle)
         there = patch.mask[_slices(overlap, patch.rectangle)]
         total[here] += there
-        if other > index:
+        if other > index and not added:
             later = np.zeros_like(own.mask) if later is None else later
             later[here] += there
     if total is own.mask:
@@ -94,18 +122,19 @@ def _share(patches: Sequence[_Patch], index: int) -> np.ndarray | None:
 
 
 def _blend(
-    photo: np.ndarray, face: np.ndarray, matrix: np.ndarray, alpha: np.ndarray, rectangle: tuple[int, int, int, int]
+    photo: np.ndarray, face: RestoredFace, matrix: np.ndarray, alpha: np.ndarray, rectangle: tuple[int, int, int, int]
 ) -> None:
-    """photo <- (1 - alpha) * photo + alpha * face inside the rectangle, in place, rounded."""
+    """photo <- photo + alpha * (face - photo), or + alpha * change, inside the rectangle, in place, rounded."""
     x0, y0, x1, y1 = rectangle
     limit = MAX_VALUE[photo.dtype]
-    warped = warp(face, _moved(matrix, x0, y0), (x1 - x0, y1 - y0), border_mode=cv2.BORDER_REPLICATE)
+    warped = warp(face.pixels, _moved(matrix, x0, y0), (x1 - x0, y1 - y0), border_mode=cv2.BORDER_REPLICATE)
     target = photo[y0:y1, x0:x1]
     background = target.astype(np.float32)
     mixed = warped.astype(np.float32)
     if limit != 255:
         mixed *= limit / 255
-    mixed -= background
+    if not face.is_change:
+        mixed -= background
     mixed *= alpha[:, :, None]
     mixed += background
     np.rint(mixed, out=mixed)

@@ -2,12 +2,15 @@
 
 import logging
 import os
+import tempfile
 from functools import cache
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from daefr_arch.checkpoints import cache_folder
+from daefr_arch.errors import WeightsError
 
 _TYPES = (torch.float16, torch.bfloat16, torch.float32)
 
@@ -49,6 +52,21 @@ def kernels_work(device_index: int) -> bool:
 
 
 def keep_compiled_kernels() -> None:
-    """Has Triton and torch.compile keep what they compile in the cache folder, unless the user chose another place."""
-    for variable, folder in (('TRITON_CACHE_DIR', 'triton'), ('TORCHINDUCTOR_CACHE_DIR', 'inductor')):
-        os.environ.setdefault(variable, str(cache_folder() / folder))
+    """Has Triton and torch.compile keep what they compile in the cache folder, unless the user chose another place.
+
+    For users who cannot write there, as in many containers, it is a temporary folder: both would fail without one.
+    """
+    variables = {'TRITON_CACHE_DIR': 'triton', 'TORCHINDUCTOR_CACHE_DIR': 'inductor'}
+    if variables.keys() <= os.environ.keys():
+        return
+    try:
+        folder = cache_folder()
+        folder.mkdir(parents=True, exist_ok=True)
+        writable = os.access(folder, os.W_OK)
+    except (WeightsError, OSError):
+        writable = False
+    if not writable:
+        folder = Path(tempfile.mkdtemp(prefix='daefr_'))
+        _logger.info('compiled kernels are kept in %s: set DAEFR_HOME to a folder where they are found again', folder)
+    for variable, name in variables.items():
+        os.environ.setdefault(variable, str(folder / name))

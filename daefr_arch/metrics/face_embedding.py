@@ -7,7 +7,7 @@ before and after restoration and no face, however degraded, drops out.
 
 from functools import cache
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from daefr_arch.errors import InputError, WeightsError
 from daefr_arch.faces.aligner import face_template, warp
 from daefr_arch.io.tensors import to_tensor
 from daefr_arch.metrics.dlib_models import load_dlib, shape_of_aligned_face
+from daefr_arch.runtime.precision import precision_context
 
 # the five points of insightface's 112x112 crops: eyes, nose, corners of the mouth
 ARCFACE_TEMPLATE_112 = np.array(
@@ -56,12 +57,13 @@ class ArcFaceEmbedder:
         self.network = Backbone(num_layers=50, drop_ratio=0.6, mode='ir_se')
         load_into(self.network, path)
         self.network.requires_grad_(False).eval().to(device)
-        self.device = device
+        self.device = torch.device(device)
         self.protocol = f'ArcFace IR-SE50 ({path.name}), RGB 112x112 in [-1, 1], aligned by the FFHQ template'
 
     def embed(self, face: np.ndarray) -> np.ndarray:
         """As `FaceEmbedder.embed`."""
-        return _unit(self.network(to_tensor(arcface_crop(face)).to(self.device))[0].cpu().numpy())
+        with precision_context('fp32', self.device):
+            return _unit(self.network(to_tensor(arcface_crop(face), self.device))[0].cpu().numpy())
 
 
 class OnnxEmbedder:
@@ -78,10 +80,15 @@ class OnnxEmbedder:
             self.session = onnxruntime.InferenceSession(str(path), providers=['CPUExecutionProvider'])
         except (InvalidProtobuf, InvalidGraph, Fail) as error:
             raise WeightsError(f'{path}: not an ONNX network: {error}') from error
+        self.path = path
         self.input = self.session.get_inputs()[0]
         if list(self.input.shape[1:]) != [3, ARCFACE_SIZE, ARCFACE_SIZE]:
             raise WeightsError(f'{path}: expected an input (1, 3, 112, 112), the network has {self.input.shape}')
         self.protocol = f'{path.name}, RGB 112x112, (x - 127.5) / 128, aligned by the FFHQ template'
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Sessions cannot be pickled: another process reads the file again."""
+        return OnnxEmbedder, (self.path,)
 
     def embed(self, face: np.ndarray) -> np.ndarray:
         """As `FaceEmbedder.embed`."""

@@ -24,12 +24,14 @@ A network that only passes gradients on, as the discriminator in the generator's
 `self.get_bare_model(net)` with its parameters frozen: DistributedDataParallel waits for gradients of what it wraps.
 """
 
+from __future__ import annotations
+
 import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
-from typing import Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import torch
 from basicsr.archs import build_network
@@ -37,7 +39,6 @@ from basicsr.models.base_model import BaseModel
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
-from torch.utils.tensorboard import SummaryWriter
 
 from daefr_arch.checkpoints import load_stage_network, network_file, save_durably
 from daefr_arch.errors import InputError, WeightsError
@@ -47,6 +48,9 @@ from daefr_arch.models.random_states import get_random_states, set_random_states
 from daefr_arch.models.validation import BestRecord, validate
 from daefr_arch.options.run_file import OptionFile
 from daefr_arch.options.run_options import read_run_options
+
+if TYPE_CHECKING:  # TensorBoard is for training, and this module is imported wherever photos are restored
+    from torch.utils.tensorboard import SummaryWriter
 
 _logger = logging.getLogger('basicsr')
 _AMP_TYPES = {None: None, 'bf16': torch.bfloat16, 'fp16': torch.float16}

@@ -1,6 +1,6 @@
 """The stage after stage 3: the control module of the LQ feature (appendix C, Fig. 10)."""
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from basicsr.archs import build_network
 from basicsr.utils.registry import MODEL_REGISTRY
@@ -26,11 +26,7 @@ class ControlOptions(ImageLossOptions):
     optim_g: Optimiser
     """of the control module"""
 
-    @model_validator(mode='after')
-    def _has_loss(self) -> 'ControlOptions':
-        if not (self.pixel_opt or self.perceptual_opt or self.identity_opt):
-            raise OptionError((), ': expected a loss on images: pixel_opt, perceptual_opt or identity_opt')
-        return self
+    needs_image_loss: ClassVar[bool] = True
 
 
 class ControlValOptions(ValOptions):

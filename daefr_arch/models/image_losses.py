@@ -1,10 +1,14 @@
 """The losses on images that the stages share: L1, perceptual, identity (Eq. 2)."""
 
+from typing import ClassVar
+
 from basicsr.losses import build_loss
+from pydantic import model_validator
 from torch import Tensor, nn
 
 from daefr_arch.options.registered import Loss
 from daefr_arch.options.run_file import TrainOptions
+from daefr_arch.options.section import OptionError
 
 # option -> name in the log
 _LOG_NAMES = {'pixel_opt': 'l_pix', 'perceptual_opt': 'l_percep', 'identity_opt': 'l_identity'}
@@ -19,6 +23,14 @@ class ImageLossOptions(TrainOptions):
     """distance of pretrained features"""
     identity_opt: Loss | None = None
     """distance of face embeddings"""
+
+    needs_image_loss: ClassVar[bool] = False  # of stages that train on nothing else
+
+    @model_validator(mode='after')
+    def _has_loss(self) -> 'ImageLossOptions':
+        if self.in_training and self.needs_image_loss and not any(getattr(self, key) for key in _LOG_NAMES):
+            raise OptionError((), f': expected a loss on images, one of {", ".join(_LOG_NAMES)}')
+        return self
 
 
 class ImageLosses(nn.Module):

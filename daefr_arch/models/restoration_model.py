@@ -53,8 +53,7 @@ class RestorationFile(OptionFile):
 
     @model_validator(mode='after')
     def _starts_somewhere(self) -> 'RestorationFile':
-        is_test = self.path.start('codebook') is None
-        if is_test or self.path.resume_state or self.path.start('g'):
+        if not self.path.in_training or self.path.resume_state or self.path.start('g'):
             return self
         encoders = self.network_g.get('encoders', 'dual')
         for domain in ('hq', 'lq') if encoders == 'dual' else (encoders,):

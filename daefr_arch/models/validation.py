@@ -13,12 +13,13 @@ from basicsr.metrics import calculate_metric
 from basicsr.utils import imwrite, tensor2img
 from torch import Tensor
 from torch.utils.data import Dataset, default_collate
-from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from daefr_arch.models.distributed import sum_over_ranks, world_size
 
 if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
     from daefr_arch.models.base import DAEFRBaseModel
 
 LOGGED_IMAGES = 4  # of each validation set, in TensorBoard

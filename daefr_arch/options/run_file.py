@@ -196,8 +196,8 @@ class LoggerOptions(Section):
 class DistParams(Section):
     """What torch.distributed starts with."""
 
-    backend: str = 'nccl'
-    """backend of GPUs; processes on CPUs use gloo"""
+    backend: str | None = None
+    """gloo, nccl or another backend of torch.distributed; ~: NCCL for GPUs, gloo for CPUs"""
     port: Annotated[int, Field(gt=0, lt=65536)] = 29500
     """of the first process, with --launcher slurm"""
 

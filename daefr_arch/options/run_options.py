@@ -80,7 +80,9 @@ def _optional(section: type[Section]) -> type[Section]:
         for name, field in section.model_fields.items()
         if field.is_required()
     }
-    return create_model(section.__name__, __base__=section, **fields)
+    optional = create_model(section.__name__, __base__=section, **fields)
+    optional.in_training = False
+    return optional
 
 
 def _check_phases(options: BasicSRFile, is_train: bool) -> None:

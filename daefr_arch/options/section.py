@@ -36,6 +36,7 @@ class Section(BaseModel):
     """Base of all sections; an instance holds the values of one, defaults included."""
 
     instead: ClassVar[Mapping[str, str]] = {}  # keys of other projects that are not here -> what to use
+    in_training: ClassVar[bool] = True  # False in the file of a test, which needs nothing of training
 
     model_config = ConfigDict(
         extra='forbid', strict=True, frozen=True, use_attribute_docstrings=True, protected_namespaces=()
@@ -178,6 +179,8 @@ def _option_error(
     if problem['type'] == 'missing':
         return OptionError(where, f' is missing: expected {expected(field)}{words}')
     value = options[key]
+    if value is None and field.is_required():
+        return OptionError(where, f' is missing: expected {expected(field)}{words}')
     return OptionError(where, f': expected {expected(field)}, got {value!r}{_hint(value)}{words}')
 
 

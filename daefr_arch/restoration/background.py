@@ -11,6 +11,7 @@ from basicsr.archs.rrdbnet_arch import RRDBNet
 
 from daefr_arch import checkpoints
 from daefr_arch.errors import InputError, WeightsError
+from daefr_arch.faces.aligner import enlarged_alignment
 from daefr_arch.faces.paster import RestoredFace
 from daefr_arch.runtime.precision import precision_context, resolve_device, resolve_precision
 
@@ -40,11 +41,9 @@ def enlarge_photo(img: np.ndarray, upscale: float, upsampler: BackgroundUpsample
 
 def enlarge_face(face: RestoredFace, upscale: float, upsampler: BackgroundUpsampler) -> RestoredFace:
     """The restored face at `upscale` times its size by `upsampler`, for photos in which it would be enlarged anyway."""
-    enlarged = enlarge_photo(face.face, upscale, upsampler)
-    matrix = face.matrix * upscale
-    matrix[:, 2] += (upscale - 1) / 2  # pixel centres stay where cv2.resize puts them
+    enlarged = enlarge_photo(face.pixels, upscale, upsampler)
     mask = cv2.resize(face.mask, enlarged.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-    return RestoredFace(enlarged, mask, matrix)
+    return RestoredFace(enlarged, mask, enlarged_alignment(face.matrix, upscale))
 
 
 class RealESRGANUpsampler:
@@ -86,7 +85,7 @@ class RealESRGANUpsampler:
     def _enlarge(self, pixels: torch.Tensor) -> torch.Tensor:
         """(1, 3, H, W) in [0, 1] -> (1, 3, scale * H, scale * W), tile by tile."""
         _, channels, height, width = pixels.shape
-        result = torch.empty(1, channels, height * self.scale, width * self.scale)
+        result = pixels.new_empty(1, channels, height * self.scale, width * self.scale)
         y = 0
         while y < height:
             tile = self.tile or max(height, width)
@@ -134,7 +133,7 @@ def _build_rrdbnet(state: dict[str, torch.Tensor], name: str) -> RRDBNet:
         num_feat=first.shape[0],
         num_block=len(blocks),
         num_grow_ch=growth.shape[0],
-    )
+    ).float()  # whatever the default type is
     try:
         network.load_state_dict(state, strict=True)
     except RuntimeError as error:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -49,13 +50,22 @@ class FaceNetwork:
         self.memory_format = getattr(network, 'memory_format', torch.channels_last)
         # float32 weights: a face whose output is not finite is tried again with them
         self.network = network.float().to(self.device).to(memory_format=self.memory_format).eval().requires_grad_(False)
-        self._forward = self._build_forward(compile)
+        self.compile = compile
+        self._forward = self._build_forward()
 
-    def _build_forward(self, compile: bool) -> Forward:
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what is built from the rest: compiled code and CUDA graphs belong to their process."""
+        return {name: value for name, value in vars(self).items() if name != '_forward'}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._forward = self._build_forward()
+
+    def _build_forward(self) -> Forward:
         """(x, s_lq) -> restored faces, float32, in the chosen precisions."""
         forward: Forward = self._autocast_forward
         if isinstance(self.network, DAEFR):
-            forward = StagedNetwork(self.network, self.precisions, compile=compile)
+            forward = StagedNetwork(self.network, self.precisions, compile=self.compile)
             if self.device.type == 'cuda':
                 return GraphedForward(forward)
         return freed_memory_kept()(forward) if self.device.type == 'cpu' else forward

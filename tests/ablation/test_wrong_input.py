@@ -34,7 +34,7 @@ def test_wrong_arguments(empty_work, no_training, caplog, arguments, message):
         (
             [],
             ['datasets:train:dataroot_gt=nowhere'],
-            r'stage1_hq\.yml: datasets\.train\.dataroot_gt: nowhere: expected',
+            r'stage1_hq\.yml: datasets\.train\.dataroot_gt: no image file, folder or pattern .* nowhere: expected',
         ),
         ([], ['name=same'], r'have one name, same'),
         ([], ['train:totl_iter=3'], r"stage1_hq\.yml: train: unknown option 'totl_iter'; did you mean 'total_iter'"),

@@ -50,9 +50,11 @@ def test_under_autocast_norm_and_silu_are_float32(layout: torch.memory_format) -
         torch.testing.assert_close(gradient, expected, rtol=0.02, atol=0.02 * expected.abs().max().item())
 
 
+@pytest.mark.parametrize('layout', [torch.contiguous_format, torch.channels_last])
 @pytest.mark.parametrize('trained', ['x', 'norm', 'conv', 'nothing'])
-def test_what_is_frozen_gets_no_gradient(trained: str) -> None:
+def test_what_is_frozen_gets_no_gradient(trained: str, layout: torch.memory_format) -> None:
     norm, conv, x = layers()
+    x = x.contiguous(memory_format=layout)
     norm.requires_grad_(trained == 'norm')
     conv.requires_grad_(trained == 'conv')
     x.requires_grad_(trained == 'x')

@@ -1,4 +1,4 @@
-"""Measures everything, or the parts that are named, prints the table and appends it to RESULTS.md.
+"""Measures everything, or the parts that are named, and prints the table; docs/speed.md has the newest of each machine.
 
 python -m tests.benchmarks [network] [training] [degradation] [paste] [command] [scaling]
 """
@@ -18,22 +18,16 @@ from tests.benchmarks.row import HEADER, Row
 from tests.benchmarks.scaling_benchmark import scaling_rows
 from tests.benchmarks.training_benchmark import training_rows
 
-RESULTS = Path(__file__).with_name('RESULTS.md')
-
 
 def main() -> None:
-    """Runs the parts in turn; a part's rows are printed when it is done."""
+    """Runs the parts in turn and prints their rows, a part's when it is done."""
     parser = argparse.ArgumentParser(prog='python -m tests.benchmarks', description=__doc__)
     parser.add_argument('parts', nargs='*', type=_part, help='all of them, if none is named')
     parts = parser.parse_args().parts or list(PARTS)
-    lines = [f'\n## {_heading()}\n', HEADER]
-    print('\n'.join(lines))
+    print(f'## {_heading()}\n\n{HEADER}')
     for part in parts:
-        rows = [str(row) for row in PARTS[part]()]
-        print('\n'.join(rows), flush=True)
-        lines += rows
-    with RESULTS.open('a', encoding='utf-8') as file:
-        file.write('\n'.join(lines) + '\n')
+        for row in PARTS[part]():
+            print(row, flush=True)
 
 
 def _part(name: str) -> str:

@@ -1,6 +1,6 @@
 """Cost as work grows: faces a second by batch, memory by the photo's size, images a second by worker processes.
 
-The rows go to the table, all of them together to scaling.png.
+The rows go to the table, all of them together to docs/images/scaling.png.
 """
 
 import os
@@ -25,7 +25,7 @@ from daefr_arch.runtime.face_network import FaceNetwork
 from tests.benchmarks.row import Row, alternate
 from tests.faces.photos import astronaut
 
-PLOT = Path(__file__).with_name('scaling.png')
+PLOT = Path(__file__).parents[2] / 'docs/images/scaling.png'
 BATCHES = (1, 2, 4, 8, 16, 32, 64)
 MEGAPIXELS = (1, 4, 16, 50, 100)
 WORKERS = (1, 2, 4, 8)

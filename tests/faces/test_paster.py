@@ -122,3 +122,44 @@ def test_faces_over_the_photo_border(place: tuple[int, int]) -> None:
 def test_wrong_photo(photo: np.ndarray) -> None:
     with pytest.raises(InputError, match='paste'):
         paste_faces(photo, [], 1)
+
+
+def change(landmarks: np.ndarray, levels: float, face_size: int = 64) -> RestoredFace:
+    """A change of all pixels of a face by as many levels."""
+    pixels = np.full((face_size, face_size, 3), levels, np.float32)
+    return RestoredFace(pixels, feather_mask(face_size), estimate_alignment(landmarks, face_size))
+
+
+@pytest.mark.parametrize('dtype', [np.uint8, np.uint16])
+def test_no_change_leaves_every_bit(dtype: type) -> None:
+    photo = np.random.default_rng(2).integers(0, np.iinfo(dtype).max, (300, 300, 3), endpoint=True).astype(dtype)
+    np.testing.assert_array_equal(with_faces(photo, [change(landmarks_at(150, 150, 200, angle=10), 0)], 1), photo)
+
+
+@pytest.mark.parametrize(('dtype', 'level'), [(np.uint8, 1), (np.uint16, 257)])
+def test_a_change_is_added_to_the_detail_of_the_photo(dtype: type, level: int) -> None:
+    photo = np.random.default_rng(3).integers(50 * level, 150 * level, (300, 300, 3)).astype(dtype)
+    pasted = with_faces(photo, [change(landmarks_at(150, 150, 200), 20)], 1)
+    difference = pasted.astype(int) - photo.astype(int)
+    np.testing.assert_array_equal(difference[100:200, 100:200], 20 * level)
+    assert difference.min() == 0
+    assert difference.max() == 20 * level
+
+
+def test_overlapping_changes_do_not_add_up_and_have_no_order() -> None:
+    photo = np.full((300, 400, 3), 100, np.uint8)
+    both = [change(landmarks_at(150, 150, 180), 40), change(landmarks_at(230, 150, 180), 40)]
+    pasted = with_faces(photo, both, 1)
+    assert abs(int(pasted[150, 190, 0]) - 140) <= 1
+    assert pasted.max() <= 141
+    assert np.abs(pasted.astype(int) - with_faces(photo, both[::-1], 1)).max() <= 1
+
+
+@pytest.mark.parametrize('order', [1, -1])
+def test_a_small_face_in_a_large_one_stays_whole(order: int) -> None:
+    photo = np.full((600, 600, 3), 50, np.uint8)
+    large, small = plain_face(200, landmarks_at(300, 300, 500)), plain_face(100, landmarks_at(330, 280, 80))
+    pasted = with_faces(photo, [large, small][::order], 1)
+    assert (pasted[270:290, 320:340] == 100).all()
+    assert (pasted[380:400, 320:340] == 200).all()
+    assert pasted.min() >= 50

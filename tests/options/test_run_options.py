@@ -129,7 +129,7 @@ def test_a_wrong_value_is_one_line_with_its_place(name, place, value, message):
         ),
         (STAGE1, 'network_d', None, 'network_d is missing: train.gan_opt'),
         (STAGE1, 'train.optim_d', None, 'train.optim_d is missing: gan_opt'),
-        (STAGE1, 'train.pixel_opt', None, 'train.pixel_opt: expected a mapping'),
+        (STAGE1, 'train.pixel_opt', None, 'train.pixel_opt is missing: expected a mapping'),
         (STAGE1, 'train', [], r'train: expected a mapping, got \[\]'),
         (STAGE1, 'train.pixel_opt', {'loss_weight': 1}, 'train.pixel_opt.type is missing'),
         (
@@ -139,7 +139,7 @@ def test_a_wrong_value_is_one_line_with_its_place(name, place, value, message):
             "option file: unknown option 'network_gg'; did you mean 'network_g'",
         ),
         (STAGE1, 'datasets.valid', {}, r'datasets.valid: '),
-        (STAGE3, 'path.pretrain_network_codebook', None, 'path.pretrain_network_codebook: expected text, got None'),
+        (STAGE3, 'path.pretrain_network_codebook', None, 'path.pretrain_network_codebook is missing: expected text'),
         (STAGE3, 'path.pretrain_network_hq', None, 'path.pretrain_network_hq is missing'),
         (STAGE2, 'network_d_lq', None, 'network_d_lq is missing'),
     ],

@@ -1,0 +1,39 @@
+"""From predicted error ratios to weights: which part of each band is taken from the photo."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from daefr_arch.errors import InputError
+
+MIDPOINT = 0.35  # error energy over face energy at which photo and network have equal weights
+STEEPNESS = 3.0  # of the weights over the log of that ratio
+HIGHEST_MIDPOINT = 1.5  # at fidelity 1: whatever is nearer to the face than nothing at all
+
+
+def midpoint(fidelity: float | None) -> float:
+    """The error ratio of equal weights: 0 at fidelity 0, MIDPOINT at 0.5 and None (auto), HIGHEST_MIDPOINT at 1.
+
+    Raises:
+        InputError: a fidelity outside [0, 1].
+    """
+    if fidelity is None:
+        return MIDPOINT
+    if not 0 <= fidelity <= 1:
+        raise InputError(f'fidelity: expected a number in [0, 1] or None for auto, got {fidelity}')
+    if fidelity <= 0.5:
+        return MIDPOINT * (2 * fidelity) ** 2
+    return MIDPOINT * (HIGHEST_MIDPOINT / MIDPOINT) ** (2 * fidelity - 1)
+
+
+def weights(log_ratios: Sequence[Tensor], fidelity: float | None = None) -> list[Tensor]:
+    """Maps of DAEFREvidence -> the photo's weight in each band, of the same shapes, in [0, 1].
+
+    w = 1 / (1 + (ratio / midpoint) ** STEEPNESS).
+    """
+    middle = midpoint(fidelity)
+    if middle == 0:
+        return [torch.zeros_like(log_ratio) for log_ratio in log_ratios]
+    return [torch.sigmoid(STEEPNESS * (math.log(middle) - log_ratio)) for log_ratio in log_ratios]

@@ -1,0 +1,99 @@
+"""The stage after the evidence: the network that mends the mixture of photo and network's face."""
+
+from typing import Annotated, Any, ClassVar
+
+import torch
+from basicsr.archs import build_network
+from basicsr.utils.registry import MODEL_REGISTRY
+from torch import Tensor
+
+from daefr_arch.archs.evidence_arch import DAEFREvidence
+from daefr_arch.errors import InputError
+from daefr_arch.faces.band_fusion import mix, tone_like, with_texture
+from daefr_arch.faces.evidence import weights
+from daefr_arch.models.base import DAEFRBaseModel
+from daefr_arch.models.frozen import freeze
+from daefr_arch.models.image_losses import ImageLosses, ImageLossOptions
+from daefr_arch.options.kinds import Share
+from daefr_arch.options.registered import Network
+from daefr_arch.options.run_file import Optimiser, OptionFile, PathOptions, StartsFrom
+
+
+class HarmoniserOptions(ImageLossOptions):
+    """`train` of the harmonising network; one of the losses on images is needed."""
+
+    random_fidelity: Share = 0.0
+    """how often a batch is mixed at a random fidelity instead of `auto`"""
+    optim_g: Optimiser
+    """of the network"""
+
+    needs_image_loss: ClassVar[bool] = True
+
+
+class HarmoniserFile(OptionFile):
+    """The option file of the harmonising network."""
+
+    network_g: Network
+    """the harmonising network"""
+    network_evidence: Network
+    """the network of evidence, frozen"""
+    path: Annotated[
+        PathOptions,
+        StartsFrom(
+            {'evidence': 'the checkpoint of the evidence, always needed', 'g': 'a checkpoint to go on from'},
+            needed=('evidence',),
+        ),
+    ]
+    train: HarmoniserOptions
+
+
+@MODEL_REGISTRY.register()
+class DAEFRHarmoniserModel(DAEFRBaseModel):
+    """Trains network_g, a DAEFRHarmoniser, on mixtures by a frozen network_evidence.
+
+    The dataset is a DAEFRHarmoniserDataset.
+    """
+
+    Options = HarmoniserFile
+    options: HarmoniserFile
+
+    def init_networks(self) -> None:
+        self.evidence: DAEFREvidence = build_network(self.opt['network_evidence']).to(self.device)
+        self.load_start(self.evidence, 'evidence', 'evidence')
+        freeze(self.evidence)
+        self.net_g = self.prepare('g', self.build('g', 'harmoniser'))
+
+    def init_training(self) -> None:
+        self.image_losses = ImageLosses(self.options.train).to(self.device)
+        self.optimizer_g = self.add_optimizer('g', self.net_g)
+
+    def feed_data(self, data: dict[str, Any]) -> None:
+        super().feed_data(data)
+        if 'network' not in data:
+            raise InputError("the harmoniser needs a dataset with a network's faces: DAEFRHarmoniserDataset")
+        self.network_face = data['network'].to(self.device, non_blocking=True)
+
+    @torch.no_grad()
+    def _mixture(self, fidelity: float | None) -> tuple[Tensor, Tensor, list[Tensor]]:
+        """The network's face in the photo's tones, the mixture, and the photo's weights, float32."""
+        shares = weights([map_.float() for map_ in self.evidence(self.lq)], fidelity)
+        with torch.autocast(self.device.type, enabled=False):
+            network = tone_like(self.network_face, self.lq)
+            return network, mix(self.lq, network, shares), shares
+
+    def training_step(self, current_iter: int) -> dict[str, Tensor]:
+        draw = torch.rand(2).tolist()
+        fidelity = 0.2 + 0.7 * draw[1] if draw[0] < self.options.train.random_fidelity else None
+        with self.autocast():
+            network, mixture, shares = self._mixture(fidelity)
+            corrected = mixture + self.net_g(self.lq, network, mixture, shares).float()
+            with torch.autocast(self.device.type, enabled=False):
+                result = with_texture(corrected, self.lq, network, shares)
+            log = self.image_losses(result, self.gt)
+        self.optimise(self.optimizer_g, sum(log.values(), start=result.new_zeros(())))
+        return log
+
+    def restore(self) -> Tensor:
+        network, mixture, shares = self._mixture(None)
+        corrected = mixture + self.inference_net('g')(self.lq, network, mixture, shares)
+        return with_texture(corrected, self.lq, network, shares)
