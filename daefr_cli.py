@@ -2,28 +2,33 @@
 
 import importlib.util
 import sys
-from collections.abc import Sequence
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs `daefr` with these arguments, those of the process if None; returns the exit code.
+def main(*command: str) -> int:
+    """Runs `daefr` with `command` and the arguments of the process; returns the exit code.
 
     The package is created first and executed, which registers everything, only after the arguments were parsed: help
     and wrong arguments end before.
     """
-    if 'daefr_arch' in sys.modules:
+    try:
+        load = _created()
         from daefr_arch.commands import cli
 
-        return cli.main(arguments)
+        return cli.main([*command, *sys.argv[1:]], load=load)
+    except KeyboardInterrupt:
+        sys.stderr.write('daefr: interrupted\n')
+        return 130
+
+
+def _created():
+    """Puts the package into sys.modules without executing it, unless it is there; returns what executes it."""
+    if 'daefr_arch' in sys.modules:
+        return lambda: None
     spec = importlib.util.find_spec('daefr_arch')
     assert spec is not None
     assert spec.loader is not None
     package = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
-    from daefr_arch.commands import cli
-
-    args = cli.parse(arguments)
-    spec.loader.exec_module(package)
-    return cli.run(args)
+    return lambda: spec.loader.exec_module(package)
 
 
 if __name__ == '__main__':

@@ -5,4 +5,4 @@ import sys
 from daefr_cli import main
 
 if __name__ == '__main__':
-    sys.exit(main(['compare', *sys.argv[1:]]))
+    sys.exit(main('compare'))

@@ -5,4 +5,4 @@ import sys
 from daefr_cli import main
 
 if __name__ == '__main__':
-    sys.exit(main(['restore', *sys.argv[1:]]))
+    sys.exit(main('restore'))

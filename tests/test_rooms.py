@@ -11,7 +11,7 @@ import daefr_arch
 PACKAGE = Path(daefr_arch.__file__).parent
 # from the ground up; rooms of one floor do not know each other
 FLOORS = (
-    ('errors', 'version', 'registration', 'compat'),
+    ('choices', 'errors', 'version', 'registration', 'compat'),
     ('io',),
     ('options',),
     ('checkpoints',),

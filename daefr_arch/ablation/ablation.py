@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from daefr_arch.ablation.face_pairs import FacePairs, find_face_pairs, read_face
 from daefr_arch.ablation.row_network import check_row, face_size, load_row_network, restore_faces
 from daefr_arch.ablation.row_record import (
@@ -27,6 +25,7 @@ from daefr_arch.io.atomic_file import make_folder, write_bytes
 from daefr_arch.io.contact_sheet import contact_sheet
 from daefr_arch.io.file_hash import file_sha256
 from daefr_arch.io.image_file import write_image
+from daefr_arch.io.progress import ProgressBar
 
 _logger = logging.getLogger(__name__)
 
@@ -183,7 +182,7 @@ class Ablation:
         make_folder(self.output / STRIPS)
         titles = {INPUT: 'input', **{row.name: row.name for row in self.config.rows}, TRUTH: 'ground truth'}
         texts = {row.name: row.what for row in self.config.rows}
-        for name in tqdm([*self.pairs.files][: self.strips], desc=STRIPS, unit='face'):
+        for name in ProgressBar([*self.pairs.files][: self.strips], desc=STRIPS, unit='face'):
             faces = [read_face(self.output, row, name) for row in titles]
             strip = contact_sheet([faces], [*titles.values()], texts=[texts.get(row, '') for row in titles])
             write_image(self.output / STRIPS / f'{name}.png', strip)

@@ -8,7 +8,6 @@ import torch
 from basicsr.archs import build_network
 from basicsr.utils.registry import ARCH_REGISTRY
 from torch import nn
-from tqdm import tqdm
 
 from daefr_arch.ablation.face_pairs import read_face
 from daefr_arch.ablation.table_config import INPUT, Row
@@ -18,6 +17,7 @@ from daefr_arch.checkpoints import load_stage_network
 from daefr_arch.errors import InputError, WeightsError
 from daefr_arch.io.atomic_file import make_folder
 from daefr_arch.io.image_file import write_image
+from daefr_arch.io.progress import ProgressBar
 from daefr_arch.runtime.face_network import FaceNetwork
 
 # label -> type of the networks that a row restores with
@@ -68,7 +68,7 @@ def restore_faces(row: Row, network: nn.Module, output: Path, names: Iterable[st
     make_folder(output / row.name)
     names = list(names)
     runner = FaceNetwork(network, device=device, precision='fp32')
-    for start in tqdm(range(0, len(names), runner.batch_size), desc=row.name, unit='batch'):
+    for start in ProgressBar(range(0, len(names), runner.batch_size), desc=row.name, unit='batch'):
         batch = names[start : start + runner.batch_size]
         faces = [read_face(output, INPUT, name) for name in batch]
         for name, restored in zip(batch, runner.restore(faces, s_lq=row.s_lq), strict=True):

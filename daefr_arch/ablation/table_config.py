@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from daefr_arch.choices import CODEBOOK_PATHS
 from daefr_arch.errors import InputError
 from daefr_arch.evaluation.build import BUILDERS
 from daefr_arch.options.checks import check_keys
 from daefr_arch.options.option_file import read_option_file
 
-PATHS = ('hq', 'lq', 'hybrid')  # of CodebookPath
 INPUT, TRUTH, STRIPS = 'input', 'ground_truth', 'strips'  # folders beside those of the rows
 KEYS = ('title', 'stages', 'test_set', 'metrics', 'paper_input', 'rows')
 ROW_KEYS = ('what', 'options', 'path', 's_lq', 'paper')
@@ -99,8 +99,8 @@ def _row(path: Path, name: str, content: Any) -> Row:
         raise InputError(f'{where}: expected a mapping with {", ".join(ROW_KEYS)}, got {content!r}')
     check_keys(content, ROW_KEYS, where=where)
     codebook_path, s_lq = content.get('path'), content.get('s_lq')
-    if codebook_path is not None and codebook_path not in PATHS:
-        raise InputError(f'{where}.path: expected one of {", ".join(PATHS)}, got {codebook_path!r}')
+    if codebook_path is not None and codebook_path not in CODEBOOK_PATHS:
+        raise InputError(f'{where}.path: expected one of {", ".join(CODEBOOK_PATHS)}, got {codebook_path!r}')
     if s_lq is not None and not (_is_number(s_lq) and 0 <= s_lq <= 1):
         raise InputError(f'{where}.s_lq: expected a number from 0 to 1, got {s_lq!r}')
     return Row(

@@ -3,11 +3,8 @@
 from torch import Tensor, nn
 
 from daefr_arch.archs.codebook_arch import CodebookOutput, DAEFRCodebook
+from daefr_arch.choices import CODEBOOK_PATHS
 from daefr_arch.errors import InputError
-
-PATHS = ('hq', 'lq', 'hybrid')
-# path -> (domain of the encoder, domain of codebook and decoder)
-PARTS = {'hq': ('hq', 'hq'), 'lq': ('lq', 'lq'), 'hybrid': ('lq', 'hq')}
 
 
 class CodebookPath(nn.Module):
@@ -28,10 +25,11 @@ class CodebookPath(nn.Module):
 
     def __init__(self, path: str, hq: DAEFRCodebook | None = None, lq: DAEFRCodebook | None = None) -> None:
         super().__init__()
-        if path not in PATHS:
-            raise InputError(f'path: expected one of {", ".join(PATHS)}, got {path!r}')
+        if path not in CODEBOOK_PATHS:
+            raise InputError(f'path: expected one of {", ".join(CODEBOOK_PATHS)}, got {path!r}')
         self.path = path
-        self.encoding, self.decoding = (_required(path, domain, {'hq': hq, 'lq': lq}[domain]) for domain in PARTS[path])
+        given = {'hq': hq, 'lq': lq}
+        self.encoding, self.decoding = (_required(path, domain, given[domain]) for domain in CODEBOOK_PATHS[path])
         check_fit(self.encoding, self.decoding)
 
     @property

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
 from daefr_arch.analysis import path_statistics
 from daefr_arch.analysis.codebook_path import CodebookPath
@@ -17,6 +16,7 @@ from daefr_arch.evaluation.report import json_text
 from daefr_arch.io.atomic_file import make_folder, write_bytes
 from daefr_arch.io.contact_sheet import contact_sheet
 from daefr_arch.io.image_file import write_image
+from daefr_arch.io.progress import ProgressBar
 from daefr_arch.io.resize import resize_square
 from daefr_arch.runtime.face_network import FaceNetwork
 
@@ -108,7 +108,7 @@ def reconstruct_faces(
     for folder in {result.parent for source in sources for result in layout.results(source)}:
         make_folder(folder)
     failed: dict[str, str] = {}
-    items = tqdm([(source,) for source in sources], unit='face', disable=not progress)
+    items = ProgressBar([(source,) for source in sources], unit='face', disable=not progress)
     for batch in face_batches(items, batch_size, failed):
         faces = [resize_square(image, face_size) for _, (image,) in batch]
         reconstructions = [runner.reconstruct(faces) for runner in runners]

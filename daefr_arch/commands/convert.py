@@ -2,21 +2,22 @@
 
 import argparse
 import logging
-from pathlib import Path
+
+from daefr_arch.commands.arguments import add_input, add_output_file, side
 
 _logger = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument('input', type=Path, help='official .ckpt, BasicSR .pth or safetensors file')
-    parser.add_argument(
-        'output', type=Path, help='.safetensors file; a file of several parts gets the part in its name'
-    )
+    add_input(parser, 'official .ckpt, BasicSR .pth or safetensors file', positional=True)
+    add_output_file(parser, '.safetensors file; a file of several parts gets the part in its name')
     parser.add_argument('--part', help='write only this part, such as daefr, hq_codebook, lq_codebook or codebook')
     parser.add_argument('--half', action='store_true', help='store the weights in float16')
-    parser.add_argument('--resolution', type=int, help='side of the images in pixels, where the keys do not tell it')
     parser.add_argument(
-        '--ignore-objects', action='store_true', help="leave a pickle's objects out, without running their code"
+        '--resolution', type=side, metavar='PIXELS', help='side of the images in pixels, where the keys do not tell it'
+    )
+    parser.add_argument(
+        '--ignore_objects', action='store_true', help="leave a pickle's objects out, without running their code"
     )
 
 

@@ -6,6 +6,8 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from daefr_arch.commands.arguments import add_device, add_output, device_of
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -20,10 +22,8 @@ _logger = logging.getLogger(__name__)
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of the command."""
-    parser.add_argument(
-        '-o', '--output', default='demo', metavar='FOLDER', help='made if missing; results are replaced'
-    )
-    parser.add_argument('--device', default='auto', help='auto, cpu, cuda, cuda:1, mps')
+    add_output(parser, 'made if missing; results are replaced', default='demo')
+    add_device(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -31,9 +31,9 @@ def run(args: argparse.Namespace) -> int:
     from daefr_arch.commands.exit_codes import FAILED, OK
     from daefr_arch.restoration.restorer import DAEFRRestorer
 
-    restorer = DAEFRRestorer(upscale=1, device=args.device, offline=True)
-    counts = run_demo(restorer, Path(args.output), progress=True)
-    _logger.info('before and after: %s', Path(args.output) / CONTACT_SHEET)
+    restorer = DAEFRRestorer(upscale=1, device=device_of(args), offline=True)
+    counts = run_demo(restorer, args.output, progress=True)
+    _logger.info('before and after: %s', args.output / CONTACT_SHEET)
     return OK if counts['ok'] == counts.total() else FAILED
 
 

@@ -3,12 +3,14 @@
 import argparse
 import logging
 
+from daefr_arch.commands.arguments import add_offline
+
 _logger = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('names', nargs='*', metavar='NAME', help='files to fetch; without a name, they are listed')
-    parser.add_argument('--offline', action='store_true', help='only check what is at hand')
+    add_offline(parser)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -3,16 +3,20 @@
 import argparse
 import logging
 
+from daefr_arch.commands.arguments import add_input, add_output, count, side
+
+GO_ON = 'the same command goes on where it stopped'
+
 _logger = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of the command."""
-    parser.add_argument('-i', '--input', help='folder of images, with subfolders; any file names')
-    parser.add_argument('-o', '--output', required=True, help='the LMDB, NAME.lmdb; it must not exist')
-    parser.add_argument('--size', type=int, help='resize square images to this side in pixels')
+    add_input(parser, 'folder of images, with subfolders; any file names', required=False)
+    add_output(parser, 'the LMDB, NAME.lmdb; it must not exist')
+    parser.add_argument('--size', type=side, metavar='PIXELS', help='resize square images to this side')
     parser.add_argument('--compress_level', type=int, choices=range(10), default=1, help='of PNG')
-    parser.add_argument('--workers', type=int, default=2, help='threads that read and encode')
+    parser.add_argument('--workers', type=count, default=2, metavar='N', help='threads that read and encode')
     parser.add_argument('--verify_only', action='store_true', help='read every record of the existing OUTPUT, and stop')
 
 

@@ -2,29 +2,36 @@
 
 import argparse
 import logging
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+from daefr_arch import choices
+from daefr_arch.commands.arguments import (
+    add_batch_size,
+    add_device,
+    add_has_aligned,
+    add_input,
+    add_offline,
+    add_output,
+    count,
+    count_or_none,
+    number,
+    output_file,
+    share,
+    upscale,
+)
 
 if TYPE_CHECKING:
     from daefr_arch.restoration.restorer import DAEFRRestorer
 
 _logger = logging.getLogger(__name__)
 
-# of daefr_arch.restoration, repeated here because help must not wait for torch; a test compares them
-DEFAULT_MAX_PIXELS = 150_000_000
-DETECTORS = ('auto', 'retinaface_resnet50', 'retinaface_mobile0.25', 'retinaface_mobile0.25_onnx')
-LAYOUTS = ('codeformer', 'gfpgan')
-PRECISIONS = ('auto', 'fp32', 'tf32', 'bf16', 'fp16')
+GO_ON = 'with --skip_existing the same command goes on'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of the command."""
-    parser.add_argument(
-        '-i', '--input', '--input_path', dest='input', required=True, metavar='PATH', help='image, folder or glob'
-    )
-    parser.add_argument(
-        '-o', '--output', '--output_path', dest='output', default='results', metavar='FOLDER', help='made if missing'
-    )
+    add_input(parser, 'image, folder or glob')
+    add_output(parser, 'made if missing', default='results')
     _add_face_arguments(parser.add_argument_group('faces'))
     _add_photo_arguments(parser.add_argument_group('whole photo'))
     _add_model_arguments(parser.add_argument_group('model'))
@@ -32,30 +39,40 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_face_arguments(group: argparse._ArgumentGroup) -> None:
-    group.add_argument(
-        '--has_aligned', '--aligned', dest='has_aligned', action='store_true', help='inputs are cropped, aligned faces'
-    )
+    add_has_aligned(group)
     group.add_argument('--only_center_face', action='store_true', help='restore only the face nearest to the centre')
     group.add_argument(
         '-w',
         '--weight',
         '--fidelity_weight',
         dest='weight',
-        type=_share,
+        type=share,
         metavar='W',
         help="fidelity: 0 for the network's face alone, 1 for all of the photo that could be evidence; if not given, "
         'each band of each place is taken from the photo as far as it shows the face',
     )
     group.add_argument(
         '--detection_model',
-        choices=DETECTORS,
+        choices=choices.DETECTORS,
         default='auto',
         metavar='NAME',
-        help=f'{", ".join(DETECTORS)}; auto: the best that needs no download',
+        help=f'{", ".join(choices.DETECTORS)}; auto: the best that needs no download',
     )
     group.add_argument('--detection_weights', metavar='FILE', help='weights of the named detection model')
-    group.add_argument('--detection_score', type=_share, default=0.9, help='fainter detections are left out')
-    group.add_argument('--min_face_size', type=float, default=12, help='so are smaller faces, in pixels of the input')
+    group.add_argument(
+        '--detection_score',
+        type=share,
+        default=choices.SCORE_THRESHOLD,
+        metavar='SCORE',
+        help='fainter detections are left out',
+    )
+    group.add_argument(
+        '--min_face_size',
+        type=number(0),
+        default=choices.MIN_FACE_SIZE,
+        metavar='PIXELS',
+        help='so are smaller faces, in pixels of the input',
+    )
     group.add_argument('--mask', choices=('feather', 'parse'), default='feather', help='soft square or parsed outline')
     group.add_argument(
         '--identity_weights', metavar='FILE', help='ONNX face embedding: the report says how similar faces stay'
@@ -64,12 +81,24 @@ def _add_face_arguments(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_photo_arguments(group: argparse._ArgumentGroup) -> None:
-    group.add_argument('-s', '--upscale', type=float, default=2, help='size of the result over that of the input')
+    group.add_argument(
+        *('-s', '--upscale'),
+        type=upscale,
+        default=choices.UPSCALE,
+        metavar='SCALE',
+        help='size of the result over that of the input',
+    )
     group.add_argument(
         '--bg_upsampler', type=str.lower, choices=('none', 'realesrgan'), default='none', help='none: Lanczos'
     )
     group.add_argument('--bg_weights', metavar='FILE', help='weights of Real-ESRGAN x2 or x4, instead of a download')
-    group.add_argument('--bg_tile', type=int, default=400, help='tile of Real-ESRGAN in pixels; 0: no tiles')
+    group.add_argument(
+        '--bg_tile',
+        type=count_or_none,
+        default=400,
+        metavar='PIXELS',
+        help='tile of Real-ESRGAN; 0: no tiles',
+    )
     group.add_argument(
         '--face_upsample', action='store_true', help='enlarge restored faces with --bg_upsampler before pasting'
     )
@@ -82,17 +111,19 @@ def _add_photo_arguments(group: argparse._ArgumentGroup) -> None:
 def _add_model_arguments(group: argparse._ArgumentGroup) -> None:
     group.add_argument('--model', default='daefr-lite', help='daefr-lite (comes with the package) or daefr (download)')
     group.add_argument('--model_path', metavar='FILE', help='weight file instead: safetensors, .pth or official .ckpt')
-    group.add_argument('--device', default='auto', help='auto, cpu, cuda, cuda:1, mps')
-    group.add_argument('--precision', choices=PRECISIONS, default='auto', help='auto: the fastest of the device')
-    group.add_argument('--batch_size', type=int, default=8, help='faces at once; halved when memory runs out')
+    add_device(group)
+    group.add_argument(
+        '--precision', choices=choices.PRECISIONS, default='auto', help='auto: the fastest of the device'
+    )
+    add_batch_size(group)
     group.add_argument(
         '--compile', action='store_true', help='torch.compile: takes minutes, less from the second start on; for GPUs'
     )
-    group.add_argument('--offline', action='store_true', help='never download anything')
+    add_offline(group)
 
 
 def _add_file_arguments(group: argparse._ArgumentGroup) -> None:
-    group.add_argument('--layout', choices=LAYOUTS, default='codeformer', help='names of the output folders')
+    group.add_argument('--layout', choices=choices.LAYOUTS, default='codeformer', help='names of the output folders')
     group.add_argument('--suffix', help='appended to the names of restored faces and photos')
     group.add_argument(
         '--ext',
@@ -101,21 +132,21 @@ def _add_file_arguments(group: argparse._ArgumentGroup) -> None:
         help="format of the whole photo; auto: the input's, png where that is none of these. Faces are png",
     )
     group.add_argument(
-        '--report', metavar='FILE', help='a JSON line for each photo; report.jsonl in the output folder if not given'
+        '--report',
+        type=output_file,
+        metavar='FILE',
+        help='a JSON line for each photo; report.jsonl in the output folder if not given',
     )
     existing = group.add_mutually_exclusive_group()
     existing.add_argument('--overwrite', action='store_true', help='replace results that exist (else: an error)')
     existing.add_argument('--skip_existing', action='store_true', help='leave out inputs whose result exists')
     group.add_argument(
-        '--max_pixels', type=int, default=DEFAULT_MAX_PIXELS, help='larger images are refused (decompression bombs)'
+        '--max_pixels',
+        type=count,
+        default=choices.MAX_PIXELS,
+        metavar='N',
+        help='larger images are refused (decompression bombs)',
     )
-
-
-def _share(text: str) -> float:
-    value = float(text)
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f'expected a number between 0 and 1, got {text}')
-    return value
 
 
 def run(args: argparse.Namespace) -> int:
@@ -127,7 +158,7 @@ def run(args: argparse.Namespace) -> int:
     from daefr_arch.restoration.photo_folder import restore_photos
 
     layout = OutputLayout(
-        Path(args.output),
+        args.output,
         style=args.layout,
         has_aligned=args.has_aligned,
         extension=args.ext,
@@ -147,7 +178,7 @@ def run(args: argparse.Namespace) -> int:
         restorer,
         sources,
         layout,
-        report=Path(args.report) if args.report else layout.root / 'report.jsonl',
+        report=args.report or layout.root / 'report.jsonl',
         append=args.skip_existing,
         only_center_face=args.only_center_face,
         weight=args.weight,

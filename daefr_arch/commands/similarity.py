@@ -4,6 +4,15 @@ import argparse
 import logging
 from pathlib import Path
 
+from daefr_arch.commands.arguments import (
+    add_batch_size,
+    add_device,
+    add_ground_truth,
+    add_input,
+    device_of,
+    output_file,
+)
+
 _logger = logging.getLogger(__name__)
 
 
@@ -17,20 +26,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='HQ and LQ autoencoder, checkpoints of stage 1 or 2 or official ones; or one file with both encoders: an '
         'official association file, or a DAEFR. Again for every pair, such as before= and after=',
     )
-    parser.add_argument('-i', '--input', required=True, metavar='PATH', help='degraded aligned faces: folder or glob')
+    add_input(parser, 'degraded aligned faces: folder or glob')
+    add_ground_truth(parser, 'the same faces in high quality, paired by file name', required=True)
     parser.add_argument(
-        '-g',
-        '--ground-truth',
-        '--ground_truth',
-        required=True,
-        metavar='PATH',
-        help='the same faces in high quality, paired by file name',
+        *('-o', '--output', '--output_path'),
+        dest='output',
+        type=output_file,
+        default=Path('similarity.png'),
+        metavar='FILE',
+        help='heat maps; numbers go to .json beside it',
     )
-    parser.add_argument(
-        '-o', '--output', default='similarity.png', metavar='FILE', help='heat maps; numbers go to .json beside it'
-    )
-    parser.add_argument('--device', default='auto', help='auto, cpu, cuda, cuda:1, mps')
-    parser.add_argument('--batch_size', type=int, default=8, help='faces at once')
+    add_device(parser)
+    add_batch_size(parser)
     parser.add_argument('--overwrite', action='store_true', help='replace results that exist (else: an error)')
 
 
@@ -45,30 +52,28 @@ def run(args: argparse.Namespace) -> int:
     from daefr_arch.io.image_listing import list_images
     from daefr_arch.io.pairing import pair_by_name
     from daefr_arch.restoration.output_layout import refuse_existing
-    from daefr_arch.runtime.precision import resolve_device
 
     checkpoints = _parse_pairs(args.pair)
-    figure = Path(args.output)
+    figure = args.output
     if figure.suffix.lower() != '.png':
         raise UsageError(f'output: expected a name ending in .png, got {figure}')
     numbers = figure.with_suffix('.json')
     if not args.overwrite:
         refuse_existing([figure, numbers], '--overwrite or another --output')
-    if args.batch_size < 1:
-        raise UsageError(f'batch_size: expected 1 or more, got {args.batch_size}')
     files = pair_by_name(list_images(args.input), list_images(args.ground_truth))
+    device = device_of(args)
     try:
-        device = resolve_device(args.device)
         pairs = {name: load_encoder_pair(*named) for name, named in checkpoints.items()}
     except InputError as error:
         raise UsageError(str(error)) from error
-    make_folder(figure.parent)
     similarities, failed = measure_pairs(
         pairs, files, device=device, batch_size=args.batch_size, progress=len(files) > 1
     )
+    _logger.info('%s', to_text(similarities))
+    make_folder(figure.parent)
     write_bytes(figure, draw(similarities))
     write_bytes(numbers, to_json(similarities, checkpoints=checkpoints, failed=failed).encode())
-    _logger.info('%s\n%s, %s: %d images left out', to_text(similarities), figure, numbers, len(failed))
+    _logger.info('%s, %s: %d images left out', figure, numbers, len(failed))
     return PARTIAL if failed else OK
 
 

@@ -2,6 +2,8 @@
 
 import argparse
 
+GO_ON = '--auto_resume goes on from the last saved state'
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_pipeline_arguments(parser)
@@ -10,7 +12,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_pipeline_arguments(parser: argparse.ArgumentParser) -> None:
     """BasicSR's options, as its own parser has them."""
-    parser.add_argument('-opt', required=True, metavar='FILE', help='option file (.yml)')
+    parser.add_argument('-opt', '--opt', required=True, metavar='FILE', help='option file (.yml)')
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm'], default='none', help='pytorch: torchrun')
     parser.add_argument('--debug', action='store_true', help='print and save often, no TensorBoard')
     parser.add_argument('--force_yml', nargs='+', metavar='KEY=VALUE', help='override options: train:ema_decay=0.999')

@@ -3,26 +3,35 @@
 import argparse
 import logging
 
+from daefr_arch.commands.arguments import (
+    add_device,
+    add_has_aligned,
+    add_input,
+    add_offline,
+    device_of,
+    output_file,
+    refuse_same_file,
+    write_file,
+)
+
 _logger = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of the command."""
-    parser.add_argument('-i', '--input', required=True, help='folder with name/name_0001.jpg, ...')
-    parser.add_argument('--pairs', required=True, help="LFW's pairs.txt")
+    add_input(parser, 'folder with name/name_0001.jpg, ...')
+    parser.add_argument('--pairs', required=True, metavar='FILE', help="LFW's pairs.txt")
     parser.add_argument('--restore', action='store_true', help='restore every face before it is embedded')
     parser.add_argument('--model', default='daefr-lite', help='of --restore: name or weight file')
-    parser.add_argument(
-        '--has_aligned', '--aligned', action='store_true', help='images are FFHQ-aligned faces; nothing is detected'
-    )
-    parser.add_argument(
-        '--identity-backend', '--identity_backend', default='arcface', help='arcface, dlib, or an .onnx file'
-    )
+    add_has_aligned(parser)
+    parser.add_argument('--identity_backend', default='arcface', help='arcface, dlib (needs no file), or an .onnx file')
     parser.add_argument('--detection_model', default='auto', help='face detector')
-    parser.add_argument('--device', default='auto', help='auto, cpu, cuda, cuda:1, ...')
-    parser.add_argument('--offline', action='store_true', help='never download anything')
-    parser.add_argument('--roc', help='write the points of the ROC curve to this CSV file')
-    parser.add_argument('--json', help='write the numbers to this file')
+    add_device(parser)
+    add_offline(parser)
+    parser.add_argument(
+        '--roc', type=output_file, metavar='FILE', help='write the points of the ROC curve to this CSV file'
+    )
+    parser.add_argument('--json', type=output_file, metavar='FILE', help='write the numbers to this file')
 
 
 def run(args: argparse.Namespace) -> int:
@@ -32,14 +41,14 @@ def run(args: argparse.Namespace) -> int:
 
     compat.apply()
     from daefr_arch.faces.detector import build_detector
-    from daefr_arch.io.atomic_file import write_bytes
     from daefr_arch.metrics.face_embedding import build_embedder
-    from daefr_arch.runtime.precision import resolve_device
     from daefr_arch.verification.face_verifier import FACE_SIZE, FaceVerifier
-    from daefr_arch.verification.lfw import read_pairs
+    from daefr_arch.verification.lfw import find_faces, read_pairs
 
-    device = str(resolve_device(args.device))
+    refuse_same_file({'--roc': args.roc, '--json': args.json})
+    device = str(device_of(args))
     pairs = read_pairs(args.pairs)
+    find_faces(args.input, pairs)  # a missing one is told before anything is loaded
     embedder = build_embedder(args.identity_backend, device=device)
     detector = None if args.has_aligned else build_detector(args.detection_model, device=device, offline=args.offline)
     restorer = None
@@ -54,8 +63,8 @@ def run(args: argparse.Namespace) -> int:
         face_size=restorer.face_size if restorer else FACE_SIZE,
     )
     report = verifier.run(args.input, pairs, progress=True)
+    _logger.info('%s', report.to_text())
     for path, content in ((args.roc, report.roc_csv()), (args.json, report.to_json())):
         if path:
-            write_bytes(path, content.encode())
-    _logger.info('%s', report.to_text())
+            write_file(path, content)
     return OK

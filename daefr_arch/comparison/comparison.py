@@ -1,22 +1,21 @@
 """Runs the methods over a face set and measures them: results, cost, metrics."""
 
-import logging
 import platform
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import cv2
 import numpy as np
 import torch
-from tqdm import tqdm
 
+from daefr_arch.choices import FIDELITY
 from daefr_arch.comparison.cost import Cost, PeakMemory
+from daefr_arch.comparison.cost_record import CostRecord
 from daefr_arch.comparison.face_set import FaceSet, FacesOfPhoto
-from daefr_arch.comparison.method import INPUT, TRUTH, Method, describe_network, load_method_network
-from daefr_arch.comparison.peer_network import FIDELITY
-from daefr_arch.errors import WeightsError
+from daefr_arch.comparison.method import INPUT, TRUTH, Method, describe_network, load_method_network, naming
+from daefr_arch.errors import InputError, WeightsError
 from daefr_arch.evaluation.evaluator import Evaluator
 from daefr_arch.evaluation.report import Report
 from daefr_arch.faces.evidence_map import draw_evidence
@@ -27,13 +26,15 @@ from daefr_arch.io.image_file import read_image, write_image
 from daefr_arch.io.image_listing import list_images
 from daefr_arch.io.pairing import pair_by_name
 from daefr_arch.io.photo import as_uint8
+from daefr_arch.io.progress import ProgressBar
 from daefr_arch.io.resize import resize_square
 from daefr_arch.restoration.background import enlarge_photo
 from daefr_arch.restoration.face_restorer import FaceRestorer, load_fusion
 from daefr_arch.runtime.face_network import FaceNetwork
 from daefr_arch.runtime.precision import resolve_device
 
-_logger = logging.getLogger(__name__)
+# a face, None where it is not finite, and the picture of what is evidence in it, None where nobody asked
+_Restored = tuple[np.ndarray | None, np.ndarray | None]
 
 
 @dataclass(frozen=True)
@@ -76,16 +77,19 @@ def compare_methods(
     Results go to `NAME/restored_faces` and, for photos, `NAME/final_results` under the face set's root. Every method's
     faces are pasted with the same soft mask; no colours are matched, so that each shows its own.
 
-    Raises InputError where a folder's files do not pair with the crops, WeightsError where an output is not finite.
+    Called again after an interruption, it takes the faces that are there. Raises InputError where a folder's files do
+    not pair with the crops, WeightsError where an output is not finite.
     """
     target = resolve_device(device)
     truth = faces.folder(TRUTH) if faces.has_truth else None
-    compared = [ComparedMethod(INPUT, 'as given', Cost(), evaluator.run(faces.folder(INPUT), truth))]
     for method in methods:
         make_folder(faces.folder(method.name))
-        if method.is_folder:
-            description, cost = f'results in {method.source}', _take_results(method, faces)
-        else:
+        if method.is_folder:  # first: a result that is missing is told before networks run
+            _take_results(method, faces)
+    compared = [ComparedMethod(INPUT, 'as given', Cost(), evaluator.run(faces.folder(INPUT), truth))]
+    for method in methods:
+        description, cost = f'results in {method.source}', Cost()
+        if not method.is_folder:
             description, cost = _restore_faces(
                 method, faces, target, precision=precision, fidelity=fidelity, offline=offline
             )
@@ -95,50 +99,56 @@ def compare_methods(
     return Comparison(faces, tuple(compared), f'{_hardware(target)}, {precision}')
 
 
-def _take_results(method: Method, faces: FaceSet) -> Cost:
+def _take_results(method: Method, faces: FaceSet) -> None:
     """Copies results made elsewhere, resized to the size of the crops."""
-    crops = list_images(faces.folder(INPUT))
-    for result, crop in pair_by_name(list_images(method.source), crops):
-        face = resize_square(as_uint8(read_image(result).pixels), faces.face_size)
-        write_image(faces.folder(method.name) / crop.name, face)
-    return Cost()
+    with naming(method):
+        for result, crop in pair_by_name(list_images(method.source), list_images(faces.folder(INPUT))):
+            face = as_uint8(read_image(result).pixels)
+            if face.shape[0] != face.shape[1]:
+                raise InputError(f'{result}: expected a square face, got {face.shape[1]}x{face.shape[0]} pixels')
+            write_image(faces.folder(method.name) / crop.name, resize_square(face, faces.face_size))
 
 
 def _restore_faces(
     method: Method, faces: FaceSet, device: torch.device, *, precision: str, fidelity: float, offline: bool
 ) -> tuple[str, Cost]:
-    """Restores every crop; returns what the network is and what it cost."""
+    """Restores the crops that are not restored yet; returns what the network is and what it cost."""
+    folder = faces.folder(method.name)
+    record = CostRecord(folder.parent)
+    todo = [name for name in faces.names if name not in record.seconds or not (folder / f'{name}.png').exists()]
+    if record.description is not None and not todo:
+        return record.description, record.cost(faces.names)
     memory = PeakMemory(device)
     network = load_method_network(method, fidelity=fidelity, offline=offline)
     runner = FaceNetwork(network, device=device, precision=precision, batch_size=1)
-    restore = partial(_restore, runner)
+    restore: Callable[[np.ndarray], _Restored] = partial(_restore, runner)
     description = describe_network(network)
     if method.with_evidence:
         restore = partial(_restore_with_evidence, FaceRestorer(runner, load_fusion(device, offline=offline)))
         description += ', fused with the evidence of the crop'
         make_folder(faces.evidence_map(method.name, '').parent)
     restore(faces.read(INPUT, faces.names[0]))  # warms up
-    seconds = []
-    for name in tqdm(faces.names, desc=method.name, unit='face'):
+    done = len(faces.names) - len(todo)
+    for name in ProgressBar(todo, initial=done, total=len(faces.names), desc=method.name, unit='face'):
         crop = faces.read(INPUT, name)
         start = time.perf_counter()
         restored, evidence_map = restore(crop)
-        seconds.append(time.perf_counter() - start)
+        seconds = time.perf_counter() - start
         if restored is None:
             raise WeightsError(f'method {method.name}: the network output for {name} is not finite')
-        write_image(faces.folder(method.name) / f'{name}.png', resize_square(restored, faces.face_size))
         if evidence_map is not None:
-            picture = resize_square(evidence_map, faces.face_size)
-            write_image(faces.evidence_map(method.name, name), picture)
-    return description, Cost(tuple(seconds), memory.read())
+            write_image(faces.evidence_map(method.name, name), resize_square(evidence_map, faces.face_size))
+        write_image(folder / f'{name}.png', resize_square(restored, faces.face_size))
+        record.add(name, seconds)
+    record.finish(description, memory.read())
+    return description, record.cost(faces.names)
 
 
-def _restore(runner: FaceNetwork, crop: np.ndarray) -> tuple[np.ndarray | None, None]:
+def _restore(runner: FaceNetwork, crop: np.ndarray) -> _Restored:
     return runner.restore([resize_square(crop, runner.face_size)])[0], None
 
 
-def _restore_with_evidence(restorer: FaceRestorer, crop: np.ndarray) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """The face, and the picture of what is evidence in it."""
+def _restore_with_evidence(restorer: FaceRestorer, crop: np.ndarray) -> _Restored:
     ((fused, evidence),) = restorer.restore([resize_square(crop, max(restorer.smallest_side, len(crop)))])
     return (None, None) if fused is None else (fused.face, draw_evidence(fused.face, evidence.log_ratios))
 

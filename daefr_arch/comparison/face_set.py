@@ -1,5 +1,6 @@
 """The faces that every method gets: aligned crops, written to files once, with the crops of their ground truth."""
 
+import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,11 +12,13 @@ from daefr_arch.comparison.method import CROPS, INPUT, TRUTH
 from daefr_arch.errors import InputError
 from daefr_arch.faces.aligner import crop_face, estimate_alignment
 from daefr_arch.faces.detector import FaceDetector
-from daefr_arch.io.atomic_file import make_folder
+from daefr_arch.io.atomic_file import make_folder, write_bytes
 from daefr_arch.io.image_file import read_image, write_image
 from daefr_arch.io.pairing import pair_by_name
 from daefr_arch.io.photo import as_uint8
 from daefr_arch.io.resize import resize_square
+
+RECORD = 'faces.json'
 
 _logger = logging.getLogger(__name__)
 
@@ -54,6 +57,31 @@ class FaceSet:
     def evidence_map(self, method: str, name: str) -> Path:
         """The picture of what is evidence in a face of a method; not there for methods without evidence."""
         return self.root / method / 'evidence_maps' / f'{name}.png'
+
+    def save(self) -> None:
+        """Notes in `faces.json` that all crops are written, and how they lie in their photos."""
+        photos = [
+            {
+                'source': str(photo.source),
+                'names': photo.names,
+                'matrices': [matrix.tolist() for matrix in photo.matrices],
+            }
+            for photo in self.photos
+        ]
+        content = {'face_size': self.face_size, 'has_truth': self.has_truth, 'photos': photos}
+        write_bytes(self.root / RECORD, json.dumps(content, indent=1).encode(errors='surrogateescape'))
+
+
+def read_face_set(root: Path) -> FaceSet | None:
+    """The face set that was written to `root`, or None where it was not completed."""
+    if not (root / RECORD).is_file():
+        return None
+    content = json.loads((root / RECORD).read_text(encoding='utf-8'))
+    photos = [
+        FacesOfPhoto(Path(photo['source']), tuple(photo['names']), tuple(map(np.array, photo['matrices'])))
+        for photo in content['photos']
+    ]
+    return FaceSet(root, content['face_size'], content['has_truth'], photos)
 
 
 def write_face_set(
@@ -101,6 +129,7 @@ def write_face_set(
                     write_image(faces.folder(folder) / f'{name}.png', crop)
     if not faces.names:
         raise InputError('no face was found in any of the photos')
+    faces.save()
     return faces
 
 

@@ -1,18 +1,23 @@
 """What is compared: a network or a folder of results, from NAME=SPEC."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from torch import nn
 
 from daefr_arch.checkpoints import load_network, manifest, read_checkpoint
-from daefr_arch.comparison.peer_network import FIDELITY, PeerNetwork, load_peer
-from daefr_arch.errors import UsageError
+from daefr_arch.choices import FIDELITY
+from daefr_arch.comparison.peer_network import PeerNetwork, load_peer
+from daefr_arch.errors import DAEFRError, InputError, UsageError
+from daefr_arch.io.image_listing import list_images
+from daefr_arch.io.pairing import pair_by_name
 
 INPUT, TRUTH = 'input', 'ground_truth'
 CROPS = 'cropped_faces'
+_FACE_NUMBER = re.compile(r'_\d+$')
 _NAME = re.compile(r'\w[\w.+-]*')  # it names a folder
 WITH_EVIDENCE = '+evidence'  # ends a SPEC whose faces are fused with what the photo shows
 # how keys of our and of the official networks begin; `vqvae.` alone is RestoreFormer's, too
@@ -60,6 +65,50 @@ def parse_methods(texts: Sequence[str]) -> list[Method]:
             raise UsageError(f'method {name}: results in a folder are taken as they are, without {WITH_EVIDENCE}')
         methods.append(Method(name, source, with_evidence))
     return methods
+
+
+def check_methods(
+    methods: Sequence[Method],
+    sources: Sequence[Path],
+    *,
+    aligned: bool,
+    fidelity: float = FIDELITY,
+    offline: bool = False,
+) -> None:
+    """Loads every checkpoint once and looks through every folder of results, before any work.
+
+    Args:
+        sources: the images whose faces are compared.
+        aligned: whether each of them is a face, so that results must pair with them. Of photos it is known only later
+            how many faces there are.
+
+    Raises:
+        DAEFRError: what `load_method_network` or `pair_by_name` raises; the message begins with the method.
+    """
+    for method in methods:
+        with naming(method):
+            if not method.is_folder:
+                load_method_network(method, fidelity=fidelity, offline=offline)
+            elif aligned:
+                pair_by_name(list_images(method.source), sources)
+            else:
+                _check_faces_of_photos(list_images(method.source), sources)
+
+
+@contextmanager
+def naming(method: Method) -> Iterator[None]:
+    """Errors within begin with the method's name."""
+    try:
+        yield
+    except DAEFRError as error:
+        raise type(error)(f'method {method.name}: {error}') from error
+
+
+def _check_faces_of_photos(results: Sequence[Path], sources: Sequence[Path]) -> None:
+    stems = {source.stem for source in sources}
+    for result in results:
+        if _FACE_NUMBER.sub('', result.stem) not in stems:
+            raise InputError(f'{result}: expected the face of a photo, PHOTO_00, PHOTO_01, ..., there is no such photo')
 
 
 def load_method_network(method: Method, *, fidelity: float = FIDELITY, offline: bool = False) -> nn.Module:

@@ -10,10 +10,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from daefr_arch.choices import FIDELITY
 from daefr_arch.errors import InputError, UsageError, WeightsError
 
 RESOLUTION = 512  # of every one of them
-FIDELITY = 0.5  # CodeFormer's default w
 NOISE_SEED = 0
 _WRAPPED = 'vqvae.'  # RestoreFormer's own checkpoint: the network, beside the training's losses
 

@@ -1,13 +1,12 @@
 """A comparison as a text table, CSV and JSON."""
 
-import csv
-import io
 import json
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from daefr_arch.comparison.comparison import ComparedMethod, Comparison
-from daefr_arch.evaluation.report import INTERVAL_NOTE, MetricSummary, align, format_number
+from daefr_arch.evaluation.report import INTERVAL_NOTE, MetricSummary, align, csv_text, format_number
 
 COST_NOTE = (
     'seconds: median a face [quartiles], one face at a time, from crop to result, after a warm-up; memory: peak of '
@@ -32,17 +31,15 @@ def to_text(comparison: Comparison) -> str:
 def to_csv(comparison: Comparison) -> str:
     """A line a method and face, then a line `mean` a method, with its cost."""
     names = [metric.name for metric in comparison.methods[0].report.metrics]
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator='\n')
-    writer.writerow(['method', 'image', *names, 'seconds', 'peak_bytes'])
+    lines: list[Sequence[object]] = [['method', 'image', *names, 'seconds', 'peak_bytes']]
     for method in comparison.methods:
         seconds = dict(zip(comparison.faces.names, method.cost.seconds, strict=False))
         for row in method.report.rows:
             values = [row.values.get(name, '') for name in names]
-            writer.writerow([method.name, row.image, *values, seconds.get(row.image, ''), ''])
+            lines.append([method.name, row.image, *values, seconds.get(row.image, ''), ''])
         means = ['missing' if metric.missing else metric.mean for metric in method.report.metrics]
-        writer.writerow([method.name, 'mean', *means, _blank(method.cost.median), _blank(method.cost.peak_bytes)])
-    return buffer.getvalue()
+        lines.append([method.name, 'mean', *means, _blank(method.cost.median), _blank(method.cost.peak_bytes)])
+    return csv_text(lines)
 
 
 def to_json(comparison: Comparison) -> str:

@@ -29,7 +29,7 @@ from daefr_arch.options.kinds import Colour
 from daefr_arch.options.registered import declared
 from daefr_arch.options.section import OptionError
 
-_logger = logging.getLogger(__name__)
+_logger = logging.getLogger('basicsr')  # the log of the training run
 
 
 class DegradationDatasetOptions(DegradationRanges, DatasetOptions):

@@ -2,9 +2,10 @@
 
 from typing import Annotated, Any, Literal
 
+import cv2
 import numpy as np
 from basicsr.utils.registry import DATASET_REGISTRY
-from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt, model_validator
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model_validator
 
 from daefr_arch.data.degradation_dataset import DAEFRDegradationDataset, DegradationDatasetOptions
 from daefr_arch.data.face_warp import warp_face
@@ -25,6 +26,9 @@ class EvidenceDatasetOptions(DegradationDatasetOptions):
     """how often each step is drawn"""
     warp: NonNegativeFloat = 0.0
     """how strongly the shapes of the faces are changed first"""
+    shrink: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """faces are shrunk first, to a share of gt_size drawn from [shrink, 1]: the smaller, the sharper they are, as sharp
+    as faces of better cameras; needs a crop_size that fits"""
     crop_size: PositiveInt | None = None
     """side of a random part of each photo that is yielded: what hides a face is much the same everywhere in a photo, so
     that more photos teach more than whole ones; ~: whole photos"""
@@ -37,6 +41,8 @@ class EvidenceDatasetOptions(DegradationDatasetOptions):
     def _fits(self) -> 'EvidenceDatasetOptions':
         if self.crop_size and self.crop_size > self.gt_size:
             raise OptionError(('crop_size',), f': expected 1 to gt_size {self.gt_size}, got {self.crop_size}')
+        if self.shrink * self.gt_size < (self.crop_size or self.gt_size):
+            raise OptionError(('shrink',), f': expected a share of gt_size that holds crop_size, got {self.shrink}')
         if self.hold_out == 1 or (self.held_out and not self.hold_out):
             raise OptionError(('hold_out',), f': expected 0 (with held_out: false) or 2 and more, got {self.hold_out}')
         return self
@@ -73,8 +79,12 @@ class DAEFREvidenceDataset(DAEFRDegradationDataset):
     def _degrade(self, face: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         if self.options.warp:
             face = warp_face(face, rng, strength=self.options.warp)
+        if self.options.shrink < 1:
+            share = self.options.shrink + (1 - self.options.shrink) * rng.random()
+            side = round(self.options.gt_size * share)
+            face = cv2.resize(face, (side, side), interpolation=cv2.INTER_AREA)
         photo, truth = degrade_photo(face, self.degradation, rng)
         size = self.options.crop_size or self.options.gt_size
-        top, left = (int(draw * (self.options.gt_size - size + 1)) for draw in rng.random(2))
+        top, left = (int(draw * (len(face) - size + 1)) for draw in rng.random(2))
         part = slice(top, top + size), slice(left, left + size)
         return np.ascontiguousarray(photo[part]), np.ascontiguousarray(truth[part])

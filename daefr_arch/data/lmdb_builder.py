@@ -7,7 +7,7 @@ readers cut a key at its first dot and encode it in ASCII: other characters are 
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
@@ -17,16 +17,18 @@ from urllib.parse import quote
 import cv2
 import lmdb
 import numpy as np
-from tqdm import tqdm
 
 from daefr_arch.data.image_source import META_INFO
-from daefr_arch.errors import InputError, UsageError
+from daefr_arch.errors import InputError, OutputError, UsageError
+from daefr_arch.io.atomic_file import make_folder
+from daefr_arch.io.folder_lock import locked_folder
 from daefr_arch.io.image_file import read_image
 from daefr_arch.io.image_listing import list_images
 from daefr_arch.io.photo import as_uint8
+from daefr_arch.io.progress import ProgressBar
 from daefr_arch.io.resize import resize_square
 
-MAP_SIZE = 1 << 40  # bytes of address space; the file grows with its records only
+FIRST_MAP_SIZE = 1 << 28  # bytes of address space, doubled when they are full
 LONGEST_KEY = 511  # bytes, LMDB's limit
 IMAGES_PER_COMMIT = 128
 SETTINGS = 'settings.json'
@@ -78,7 +80,8 @@ def build_lmdb(
         progress: whether to show a progress bar.
 
     Raises:
-        UsageError: the name is wrong or taken, or an interrupted run had other settings.
+        UsageError: the name is wrong or taken, an interrupted run had other settings, or another run is at it.
+        OutputError: the disk is full, or the address space.
         InputError: the folder holds no (readable) image, or a record is not what was written.
     """
     folder, lmdb_path = Path(folder), Path(lmdb_path)
@@ -88,8 +91,27 @@ def build_lmdb(
         raise UsageError(f'{lmdb_path}: exists already; remove it or choose another name')
     paths = [path.relative_to(folder) for path in list_images(folder, recursive=True)]
     partial = lmdb_path.with_name(lmdb_path.name + '.partial')
-    _claim(partial, {'folder': str(folder.resolve()), 'size': size, 'compress_level': compress_level})
+    make_folder(partial)
+    with locked_folder(partial):
+        _claim(partial, {'folder': str(folder.resolve()), 'size': size, 'compress_level': compress_level})
+        report = _write(folder, paths, partial, size, compress_level, workers=workers, progress=progress)
+        verify_lmdb(partial, progress=progress)
+        (partial / SETTINGS).unlink()
+    partial.rename(lmdb_path)
+    return report
 
+
+def _write(
+    folder: Path,
+    paths: Sequence[Path],
+    partial: Path,
+    size: int | None,
+    compress_level: int,
+    *,
+    workers: int,
+    progress: bool,
+) -> BuildReport:
+    """Writes what an interrupted run has not written; then the lines of meta_info.txt in the order of the paths."""
     keys = make_keys(paths)
     lines = {key: line for key, line in _finished_lines(partial).items() if key in set(keys)}
     report = BuildReport(resumed=len(lines))
@@ -103,19 +125,18 @@ def build_lmdb(
             return path, key, error, ''
         return path, key, data, f'{key}.png ({",".join(map(str, shape))}) {compress_level}'
 
-    bar = tqdm(total=len(paths), initial=len(lines), unit='image', desc='writing', disable=not progress)
-    with bar, lmdb.open(str(partial), map_size=MAP_SIZE) as environment, ThreadPoolExecutor(workers) as pool:
+    bar = ProgressBar(total=len(paths), initial=len(lines), unit='image', desc='writing', disable=not progress)
+    with bar, _open_to_write(partial) as environment, ThreadPoolExecutor(workers) as pool:
         waiting = iter(todo)
         while chunk := list(islice(waiting, IMAGES_PER_COMMIT)):
-            committed = {}
-            with environment.begin(write=True) as transaction:
-                for path, key, data, line in pool.map(encode, chunk):
-                    bar.update()
-                    if isinstance(data, InputError):
-                        report.failed[path.as_posix()] = str(data)
-                    else:
-                        transaction.put(key.encode(), data)
-                        committed[key] = line
+            records, committed = {}, {}
+            for path, key, data, line in pool.map(encode, chunk):
+                bar.update()
+                if isinstance(data, InputError):
+                    report.failed[path.as_posix()] = str(data)
+                else:
+                    records[key.encode()], committed[key] = data, line
+            _commit(environment, records)
             # a line follows the commit of its record: what is listed is there
             with (partial / META_INFO).open('a') as meta:
                 meta.writelines(f'{line}\n' for line in committed.values())
@@ -126,10 +147,36 @@ def build_lmdb(
             f'{folder}: none of its {len(paths)} images can be read, as {next(iter(report.failed.values()))}'
         )
     (partial / META_INFO).write_text(''.join(f'{lines[key]}\n' for key in keys if key in lines))
-    verify_lmdb(partial, progress=progress)
-    (partial / SETTINGS).unlink()
-    partial.rename(lmdb_path)
     return report
+
+
+def _open_to_write(folder: Path) -> lmdb.Environment:
+    """The LMDB of a folder; its map is as large as its file at least."""
+    try:
+        return lmdb.open(str(folder), map_size=FIRST_MAP_SIZE)
+    except lmdb.Error as error:
+        raise OutputError(f'{folder}: cannot be written: {error}') from error
+
+
+def _commit(environment: lmdb.Environment, records: Mapping[bytes, bytes]) -> None:
+    """Puts the records in one transaction, and grows the map where they do not fit into it."""
+    while True:
+        try:
+            with environment.begin(write=True) as transaction:
+                for key, data in records.items():
+                    transaction.put(key, data)
+            return
+        except lmdb.MapFullError:
+            map_size = 2 * environment.info()['map_size']
+        except lmdb.Error as error:  # such as a full disk
+            raise OutputError(f'{environment.path()}: cannot be written: {error}') from error
+        try:
+            environment.set_mapsize(map_size)
+        except lmdb.Error as error:
+            raise OutputError(
+                f'{environment.path()}: an LMDB needs its size of address space, and {map_size >> 20} MiB are refused '
+                f'({error}): raise the limit (ulimit -v) and repeat the command, it goes on'
+            ) from error
 
 
 def verify_lmdb(lmdb_path: str | Path, *, progress: bool = False) -> int:
@@ -147,7 +194,7 @@ def verify_lmdb(lmdb_path: str | Path, *, progress: bool = False) -> int:
     except lmdb.Error as error:
         raise InputError(f'{lmdb_path}: cannot be opened: {error}') from error
     with environment, environment.begin(buffers=True) as transaction:
-        for key, line in tqdm(lines.items(), unit='image', desc='verifying', disable=not progress):
+        for key, line in ProgressBar(lines.items(), unit='image', desc='verifying', disable=not progress):
             if not _is_intact(transaction.get(key.encode()), line):
                 damaged.append(key)
     if damaged:
@@ -158,8 +205,7 @@ def verify_lmdb(lmdb_path: str | Path, *, progress: bool = False) -> int:
 
 
 def _claim(partial: Path, settings: dict[str, object]) -> None:
-    """Creates the folder to build in, or checks that it was begun with the same settings."""
-    partial.mkdir(parents=True, exist_ok=True)
+    """Checks that the folder to build in was begun with the same settings, if it was."""
     record = partial / SETTINGS
     text = json.dumps(settings)
     if record.exists() and record.read_text() != text:

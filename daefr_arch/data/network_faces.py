@@ -8,13 +8,9 @@ import numpy as np
 import torch
 
 from daefr_arch.data.draw_sampler import Draw
+from daefr_arch.faces.exposure import normalise_exposure
 from daefr_arch.io.atomic_file import atomic_path, make_folder
 from daefr_arch.runtime.face_network import FaceNetwork
-
-LOW_CONTRAST = 150  # of 255, between the percentiles: below it a photo is stretched for the network
-PERCENTILES = (1, 99)
-STRETCHED = (13, 242)
-LARGEST_GAIN = 4.0
 
 
 def write_strips(dataset: Any, network: FaceNetwork, output: str | Path, *, count: int) -> int:
@@ -37,28 +33,15 @@ def write_strips(dataset: Any, network: FaceNetwork, output: str | Path, *, coun
         order = np.random.default_rng([dataset.seed, epoch]).permutation(len(dataset))
         sample = dataset[Draw(int(order[position]), epoch, position)]
         photo, truth = _pixels(sample['lq']), _pixels(sample['gt'])
-        face = restore_stretched(network, photo)
+        seen, exposure = normalise_exposure(photo)
+        face = network.restore([seen])[0]
         if face is None:  # not finite: the next epoch has another photo of it
             continue
-        _, data = cv2.imencode('.png', np.concatenate((photo, face, truth), axis=1))
+        _, data = cv2.imencode('.png', np.concatenate((photo, exposure.restore(face), truth), axis=1))
         with atomic_path(path) as temporary:
             temporary.write_bytes(data.tobytes())
         written += 1
     return written
-
-
-def restore_stretched(network: FaceNetwork, photo: np.ndarray) -> np.ndarray | None:
-    """The network's face of a photo (S, S, 3) BGR uint8, which sees dark and faded ones at a normal contrast."""
-    low, high = np.percentile(cv2.cvtColor(photo, cv2.COLOR_BGR2GRAY), PERCENTILES)
-    gain, offset = 1.0, 0.0
-    if high - low < LOW_CONTRAST:
-        gain = min(LARGEST_GAIN, (STRETCHED[1] - STRETCHED[0]) / max(high - low, 1))
-        offset = STRETCHED[0] - gain * low
-    seen = np.rint(np.clip(gain * photo + offset, 0, 255)).astype(np.uint8)
-    face = network.restore([seen])[0]
-    if face is None:
-        return None
-    return np.rint(np.clip((face - np.float32(offset)) / np.float32(gain), 0, 255)).astype(np.uint8)
 
 
 def _pixels(image: torch.Tensor) -> np.ndarray:

@@ -153,13 +153,15 @@ def _appearance(draws: _Draws, chances: StepProbabilities) -> Sequence[Step]:
 def _wear(draws: _Draws, chances: StepProbabilities) -> Sequence[Step]:
     steps: list[Step] = []
     if draws.chance(chances.halftone):
-        numbers = {'period': draws.uniform(2.2, 6), 'angle': draws.uniform(0, math.pi / 2)}
-        numbers |= {'softness': draws.uniform(0.05, 0.4), 'strength': draws.uniform(0.15, 0.9)}
-        steps.append(functools.partial(print_wear.halftone, **numbers))
+        period, angle = draws.uniform(2.2, 6), draws.uniform(0, math.pi / 2)
+        softness, strength = draws.uniform(0.05, 0.4), draws.uniform(0.15, 0.9)
+        steps.append(
+            functools.partial(print_wear.halftone, period=period, angle=angle, softness=softness, strength=strength)
+        )
     if draws.chance(chances.grain):
         colour = draws.uniform(0, 1) if draws.chance(0.5) else 0.0
-        numbers = {'sigma': draws.power(1, 40), 'size': draws.power(0, 1.8, 1.5), 'colour': colour}
-        steps.append(functools.partial(print_wear.add_grain, **numbers, seed=draws.seed()))
+        sigma, size = draws.power(1, 40), draws.power(0, 1.8, 1.5)
+        steps.append(functools.partial(print_wear.add_grain, sigma=sigma, size=size, colour=colour, seed=draws.seed()))
     if draws.chance(chances.stains):
         count, strength = int(draws.uniform(1, 5)), draws.uniform(0.1, 0.6)
         steps.append(functools.partial(print_wear.add_stains, count=count, strength=strength, seed=draws.seed()))
@@ -183,19 +185,19 @@ def _capture(draws: _Draws, degradation: PhotoDegradation, rng: np.random.Genera
     steps: list[Step] = []
     chances = degradation.probabilities
     if draws.chance(chances.motion):
-        numbers = {'length': draws.power(1.5, 16), 'angle': draws.uniform(0, math.pi)}
-        steps.append(functools.partial(photo_processing.motion_blur, **numbers))
+        length, angle = draws.power(1.5, 16), draws.uniform(0, math.pi)
+        steps.append(functools.partial(photo_processing.motion_blur, length=length, angle=angle))
     if draws.chance(chances.denoise):
         steps.append(functools.partial(add_gaussian_noise, sigma=draws.power(2, 20), seed=draws.seed()))
-        numbers = {'sigma': draws.uniform(15, 60), 'radius': draws.uniform(1, 4)}
-        steps.append(functools.partial(photo_processing.phone_denoise, **numbers))
+        sigma, radius = draws.uniform(15, 60), draws.uniform(1, 4)
+        steps.append(functools.partial(photo_processing.phone_denoise, sigma=sigma, radius=radius))
     if draws.chance(chances.eq8):
         severity = draws.uniform(0, 1) ** degradation.severity_power
         params = draw_params(_eased(degradation.ranges, severity), rng)
         steps.append(functools.partial(_eq8, params=params, kernel=draws.one_of(UPSCALING)))
     if draws.chance(chances.sharpen):
-        numbers = {'amount': draws.power(0.3, 3), 'radius': draws.uniform(0.6, 3)}
-        steps.append(functools.partial(photo_processing.sharpen, **numbers))
+        amount, radius = draws.power(0.3, 3), draws.uniform(0.6, 3)
+        steps.append(functools.partial(photo_processing.sharpen, amount=amount, radius=radius))
     if draws.chance(chances.jpeg_again):
         steps.append(functools.partial(compress_jpeg, quality=round(draws.uniform(*degradation.ranges.jpeg_range))))
     return steps

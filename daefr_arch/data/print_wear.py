@@ -27,7 +27,7 @@ def add_grain(image: np.ndarray, *, sigma: float, size: float, colour: float, se
     noise = rng.standard_normal((height, width, 3), dtype=np.float32)
     noise = colour * noise + math.sqrt(1 - colour**2) * noise[..., :1]
     if size >= 0.3:
-        noise = cv2.GaussianBlur(noise, (0, 0), size)
+        noise = np.asarray(cv2.GaussianBlur(noise, (0, 0), size), np.float32)
         noise /= noise.std()
     luma = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)[..., None]
     return np.clip(image + noise * (0.4 + 2.4 * luma * (1 - luma)) * np.float32(sigma / 255), 0, 1)
@@ -101,8 +101,8 @@ def add_dust(image: np.ndarray, *, count: int, size: float, shade: float, seed: 
             bends = np.cumsum(rng.standard_normal((8, 2)) + rng.standard_normal(2), axis=0) * size
             _draw_line(mask, list(centre + bends), max(0.7, size / 3), opacity)
         else:
-            scaled = [tuple(int(value * 2**SHIFT) for value in pair) for pair in (centre, axes)]
-            cv2.ellipse(mask, *scaled, angle, 0, 360, opacity, -1, cv2.LINE_8, SHIFT)
+            (x, y), (a, b) = ([int(value * 2**SHIFT) for value in pair] for pair in (centre, axes))
+            cv2.ellipse(mask, (x, y), (a, b), angle, 0, 360, opacity, -1, cv2.LINE_8, SHIFT)
     return _painted(image, cv2.GaussianBlur(mask, (0, 0), 0.5), shade)
 
 

@@ -15,7 +15,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from daefr_arch.data.degradation import DegradationRanges, degrade, draw_params
 from daefr_arch.data.turbulence import TurbulenceConditions, apply_turbulence
@@ -24,6 +23,7 @@ from daefr_arch.io.atomic_file import write_bytes
 from daefr_arch.io.image_file import read_image, write_image
 from daefr_arch.io.image_listing import list_images
 from daefr_arch.io.photo import as_uint8
+from daefr_arch.io.progress import ProgressBar
 from daefr_arch.io.resize import resize_square
 
 # image (H, W, 3) float32 BGR in [0, 1], generator -> degraded image, the drawn parameters
@@ -84,7 +84,7 @@ def write_test_set(
     stems = Counter(path.with_suffix('') for path in paths)
     rows: list[dict[str, str | float]] = []
     failed = {}
-    for path in tqdm(paths, unit='face', disable=not progress):
+    for path in ProgressBar(paths, unit='face', disable=not progress):
         stem = path if stems[path.with_suffix('')] > 1 else path.with_suffix('')
         name = f'{stem.as_posix()}.png'
         try:

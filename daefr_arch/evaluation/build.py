@@ -67,7 +67,7 @@ def build_metrics(
             metrics.append(build(settings))
         except MissingWeightsError as error:
             if not skip_missing:
-                raise MissingWeightsError(f'{name}: {error}; or leave it out with --skip-missing') from error
+                raise MissingWeightsError(f'{name}: {error}; or leave it out with --skip_missing') from error
             missing.append(
                 MetricSummary(name, kind.title, protocol='', lower_is_better=kind.lower_is_better, missing=str(error))
             )

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from daefr_arch.errors import InputError, UsageError
 from daefr_arch.evaluation.report import ImageRow, MetricSummary, Report, mean_and_half_width
@@ -13,6 +12,7 @@ from daefr_arch.io.image_file import read_image
 from daefr_arch.io.image_listing import list_images
 from daefr_arch.io.pairing import pair_by_name
 from daefr_arch.io.photo import as_uint8
+from daefr_arch.io.progress import ProgressBar
 from daefr_arch.metrics.metric import ImageMetric, Metric, SetMetric
 
 
@@ -58,11 +58,9 @@ class Evaluator:
             needing = [metric.name for metric in self.metrics if metric.needs_ground_truth]
             if needing:
                 raise UsageError(f'{", ".join(needing)} need a ground truth folder (--ground_truth)')
-            pairs: list[tuple[Path, Path | None]] = [(path, None) for path in list_images(results)]
-        else:
-            pairs = [*pair_by_name(list_images(results), list_images(ground_truth))]
+        pairs = list_pairs(results, ground_truth)
         return self.measure(
-            _read_pairs(tqdm(pairs, unit='image', disable=not progress)),
+            _read_pairs(ProgressBar(pairs, unit='image', disable=not progress)),
             results=str(results),
             ground_truth=None if ground_truth is None else str(ground_truth),
         )
@@ -107,6 +105,17 @@ class Evaluator:
             half_width=half_width,
             count=len(rows),
         )
+
+
+def list_pairs(results: str | Path, ground_truth: str | Path | None = None) -> list[tuple[Path, Path | None]]:
+    """The images of a folder (or glob pattern), each with that of `ground_truth` that its name belongs to, if given.
+
+    Raises:
+        InputError: nothing is there, or files are missing or extra.
+    """
+    if ground_truth is None:
+        return [(path, None) for path in list_images(results)]
+    return [*pair_by_name(list_images(results), list_images(ground_truth))]
 
 
 def _read_pairs(pairs: Iterable[tuple[Path, Path | None]]) -> Iterator[EvaluationPair]:

@@ -4,12 +4,13 @@ import csv
 import io
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
 from scipy.stats import t as student_t
 
+FORMULA = ('=', '+', '-', '@', '\t', '\r')  # how spreadsheets' formulas begin
 INTERVAL_NOTE = "mean ± half width of its 95% confidence interval (Student's t over the images)"
 
 
@@ -96,18 +97,29 @@ class Report:
     def to_csv(self) -> str:
         """One line an image; then lines `mean` and `half_width_95` (of a missing metric: empty, named in `missing`)."""
         names = [metric.name for metric in self.metrics]
-        buffer = io.StringIO()
-        writer = csv.writer(buffer, lineterminator='\n')
-        writer.writerow(['image', *names])
-        for row in self.rows:
-            writer.writerow([row.image, *(row.values.get(name, '') for name in names)])
-        writer.writerow(['mean', *('missing' if metric.missing else metric.mean for metric in self.metrics)])
-        writer.writerow(['half_width_95', *('' if m.half_width is None else m.half_width for m in self.metrics)])
-        return buffer.getvalue()
+        lines: list[Sequence[object]] = [['image', *names]]
+        lines += [[row.image, *(row.values.get(name, '') for name in names)] for row in self.rows]
+        lines.append(['mean', *('missing' if metric.missing else metric.mean for metric in self.metrics)])
+        lines.append(['half_width_95', *('' if m.half_width is None else m.half_width for m in self.metrics)])
+        return csv_text(lines)
 
     def to_json(self) -> str:
         """Everything, as json_text writes it."""
         return json_text(asdict(self))
+
+
+def csv_text(lines: Iterable[Sequence[object]]) -> str:
+    """CSV. A text that a spreadsheet would run as a formula, such as a file's name, gets an apostrophe before it.
+
+    Example:
+        >>> csv_text([['image', 'psnr'], ['=1+1.png', -2.5]])
+        "image,psnr\\n'=1+1.png,-2.5\\n"
+    """
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator='\n')
+    for line in lines:
+        writer.writerow([f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell for cell in line])
+    return buffer.getvalue()
 
 
 def json_text(content: object) -> str:

@@ -10,6 +10,7 @@ from daefr_arch.archs import bands
 
 TEXTURE_BANDS = 3  # the finest ones
 LARGEST_GAIN = 1.6
+LIKENESS_SHARE = 0.6  # of the network's texture that is not aimed at where coarser bands are evidence
 SMALL = 1e-6
 CHROMA_SIDE = 16  # pixels at which chroma is compared with luma
 # rms of the chroma beside its curve: of images in [-1, 1], and as part of the luma's deviation
@@ -37,15 +38,16 @@ def with_texture(image: Tensor, photo: Tensor, network: Tensor, weights: Sequenc
 
     Two unlike textures cancel each other in part, and what is corrected for the mean error loses texture. In the finest
     bands of luma energy that lacks is put in by scaling what is there; where the photo shows all, nothing changes.
-    Arguments and result are like those of `mix`.
+    Invented texture lies elsewhere than the true one: of it less is aimed at where the band two octaves below is
+    evidence, and the result can be told to be unlike. Arguments and result are like those of `mix`.
     """
     luma = [bands.to_ycc(each)[:, :1] for each in (image, photo, network)]
     own, of_photo, of_network = (bands.split(each)[:TEXTURE_BANDS] for each in luma)
     added = []
-    for band, *others, weight in zip(own, of_photo, of_network, weights, strict=False):
-        share = bands.resized(weight[:, :1], band.shape[2:])
+    for band, *others, weight, coarser in zip(own, of_photo, of_network, weights, weights[2:], strict=False):
+        share, likeness = (bands.resized(each[:, :1], band.shape[2:]) for each in (weight, coarser))
         energy, *parts = (bands.smooth(bands.smooth(each.square())) for each in (band, *others))
-        promised = share * parts[0] + (1 - share) * parts[1]
+        promised = share * parts[0] + (1 - share) * (1 - LIKENESS_SHARE * likeness) * parts[1]
         gain = ((promised + SMALL) / (energy + SMALL)).sqrt().clamp(1, LARGEST_GAIN)
         added.append(band * (gain - 1) * (1 - share))
     coarse = torch.zeros_like(bands.shrink(added[-1]))

@@ -1,5 +1,6 @@
 """Finding faces: what a detector returns, which ones there are, and how one is chosen and built."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,14 +10,8 @@ import numpy as np
 import torch
 
 from daefr_arch import checkpoints
+from daefr_arch.choices import DETECTOR_NETWORKS, DETECTORS, EMBEDDED_DETECTOR, MIN_FACE_SIZE, SCORE_THRESHOLD
 from daefr_arch.errors import InputError
-
-EMBEDDED = 'retinaface_mobile0.25_onnx'  # part of the project: its weights were published as an ONNX file
-# detector -> network of facexlib; the names are facexlib's, and those of the manifest of weights
-NETWORKS = {'retinaface_resnet50': 'resnet50', 'retinaface_mobile0.25': 'mobile0.25', EMBEDDED: 'mobile0.25'}
-DETECTORS = ('auto', *NETWORKS)
-SCORE_THRESHOLD = 0.9
-MIN_FACE_SIZE = 12
 
 
 @dataclass(frozen=True)
@@ -66,15 +61,15 @@ def build_detector(
         raise InputError(f'detector: expected one of {", ".join(DETECTORS)}, got {name!r}')
     if not 0 < score_threshold < 1:
         raise InputError(f'score_threshold: expected a number between 0 and 1, got {score_threshold}')
-    if min_face_size < 0:
+    if not 0 <= min_face_size < math.inf:
         raise InputError(f'min_face_size: expected pixels, 0 or more, got {min_face_size}')
-    if weights is not None and name in ('auto', EMBEDDED):
+    if weights is not None and name in ('auto', EMBEDDED_DETECTOR):
         raise InputError(f'detector weights {weights} were given: name the facexlib detector that they belong to')
     if name == 'auto':
         name = _at_hand()
     state = checkpoints.read_checkpoint(weights or checkpoints.fetch(name, offline=offline)).state_dict
     return RetinaFaceDetector(
-        NETWORKS[name], state, device=device, score_threshold=score_threshold, min_face_size=min_face_size
+        DETECTOR_NETWORKS[name], state, device=device, score_threshold=score_threshold, min_face_size=min_face_size
     )
 
 
@@ -83,7 +78,7 @@ def _at_hand() -> str:
     for name in ('retinaface_resnet50', 'retinaface_mobile0.25'):
         if checkpoints.find(name) is not None:
             return name
-    return EMBEDDED
+    return EMBEDDED_DETECTOR
 
 
 def center_face(faces: Sequence[DetectedFace], height: int, width: int) -> DetectedFace:

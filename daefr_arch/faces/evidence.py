@@ -9,6 +9,7 @@ from torch import Tensor
 from daefr_arch.errors import InputError
 
 MIDPOINT = 0.35  # error energy over face energy at which photo and network have equal weights
+FINEST_MIDPOINT = 0.5  # of that, for the finest luma: a photo a little soft would else stay so
 STEEPNESS = 3.0  # of the weights over the log of that ratio
 HIGHEST_MIDPOINT = 1.5  # at fidelity 1: whatever is nearer to the face than nothing at all
 
@@ -29,11 +30,14 @@ def midpoint(fidelity: float | None) -> float:
 
 
 def weights(log_ratios: Sequence[Tensor], fidelity: float | None = None) -> list[Tensor]:
-    """Maps of DAEFREvidence -> the photo's weight in each band, of the same shapes, in [0, 1].
+    """Maps of DAEFREvidence, (B, 2, h, w) or (2, h, w) -> the photo's weight in each band, of the same shapes, in [0, 1].
 
-    w = 1 / (1 + (ratio / midpoint) ** STEEPNESS).
+    w = 1 / (1 + (ratio / midpoint) ** STEEPNESS), the midpoint being FINEST_MIDPOINT times as high for the finest luma.
     """
     middle = midpoint(fidelity)
     if middle == 0:
         return [torch.zeros_like(log_ratio) for log_ratio in log_ratios]
-    return [torch.sigmoid(STEEPNESS * (math.log(middle) - log_ratio)) for log_ratio in log_ratios]
+    shares = [torch.sigmoid(STEEPNESS * (math.log(middle) - log_ratio)) for log_ratio in log_ratios]
+    finest_luma = log_ratios[0][..., 0, :, :]
+    shares[0][..., 0, :, :] = torch.sigmoid(STEEPNESS * (math.log(middle * FINEST_MIDPOINT) - finest_luma))
+    return shares

@@ -17,7 +17,7 @@ from daefr_arch.runtime.precision import precision_context
 
 KEPT, REPAIRED, GUESSED = 'kept', 'repaired', 'guessed'
 SIDE = 256  # pixels at which evidence is known; finer bands exist in larger crops
-KEPT_SHARE = 0.97  # of each band at least, of a face that shows all there is to show
+KEPT_LUMA, KEPT_CHROMA = 0.93, 0.75  # shares of each band at least, of a face that shows all there is to show
 GUESSED_SHARE = 0.4  # of the bands that tell who somebody is at most, of a face that is mostly a guess
 IDENTITY_BANDS = slice(1, 4)
 # the face in an aligned crop, as parts of its side: centre and radii of an ellipse
@@ -86,7 +86,7 @@ class EvidenceFusion:
 
     def _prepared(self, network: nn.Module) -> nn.Module:
         network = network.float().eval().requires_grad_(False)
-        return network.to(self.device, memory_format=torch.channels_last)
+        return network.to(self.device).to(memory_format=torch.channels_last)
 
     @torch.inference_mode()
     def assess(self, crops: Sequence[np.ndarray]) -> list[FaceEvidence]:
@@ -198,7 +198,7 @@ def _judged(log_ratios: tuple[Tensor, ...]) -> FaceEvidence:
     means = [(share * face_region(share.shape[-1])).sum((1, 2)) for share in weights(log_ratios)]
     luma, chroma = (tuple(float(mean[i]) for mean in means) for i in (0, 1))
     verdict = REPAIRED
-    if min(*luma, *chroma) >= KEPT_SHARE:
+    if min(luma) >= KEPT_LUMA and min(chroma) >= KEPT_CHROMA:
         verdict = KEPT
     elif float(np.mean(luma[IDENTITY_BANDS])) <= GUESSED_SHARE:
         verdict = GUESSED

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from daefr_arch.errors import OutputError
 
+_temporaries: set[Path] = set()
+
 
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
@@ -19,14 +21,26 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     # a name of constant length: `path` itself may be as long as the file system allows
     temporary = path.with_name(f'.daefr-{uuid.uuid4().hex}{path.suffix}')
+    _temporaries.add(temporary)
     try:
         yield temporary
         os.replace(temporary, path)
     except OSError as error:
         raise OutputError(f'{path}: cannot be written: {error.strerror or error}') from error
     finally:
-        with suppress(OSError):  # it is not there, or its folder is not
-            temporary.unlink()
+        _remove(temporary)
+
+
+def remove_temporaries() -> None:
+    """Removes what is being written: for a process that leaves without waiting for its threads."""
+    for temporary in tuple(_temporaries):
+        _remove(temporary)
+
+
+def _remove(temporary: Path) -> None:
+    with suppress(OSError):  # it is not there, or its folder is not
+        temporary.unlink()
+    _temporaries.discard(temporary)
 
 
 def write_bytes(path: str | Path, data: bytes) -> None:

@@ -124,7 +124,10 @@ def build_embedder(name: str = 'arcface', *, device: str = 'cpu') -> FaceEmbedde
         MissingWeightsError: weights or their package are not at hand.
     """
     if name == 'arcface':
-        return ArcFaceEmbedder(device=device)
+        try:
+            return ArcFaceEmbedder(device=device)
+        except MissingWeightsError as error:
+            raise MissingWeightsError(f'{error}; or take --identity_backend dlib, which needs no file') from error
     if name == 'dlib':
         return DlibEmbedder()
     if name.endswith('.onnx'):

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import torch
 
-from daefr_arch.checkpoints import load_into, locate
+from daefr_arch.checkpoints import MissingWeightsError, load_into, locate
 from daefr_arch.errors import InputError
 from daefr_arch.metrics.dlib_models import load_dlib, shape_of_aligned_face
 
@@ -92,7 +92,10 @@ def build_landmark_detector(name: str = 'awing', *, device: str = 'cpu') -> Land
         MissingWeightsError: weights or their package are not at hand.
     """
     if name == 'awing':
-        return AWingLandmarks(device=device)
+        try:
+            return AWingLandmarks(device=device)
+        except MissingWeightsError as error:
+            raise MissingWeightsError(f'{error}; or take --landmark_backend dlib, which needs no file') from error
     if name == 'dlib':
         return DlibLandmarks()
     raise InputError(f'landmark backend: expected awing or dlib, got {name!r}')

@@ -52,7 +52,7 @@ from daefr_arch.options.run_options import read_run_options
 if TYPE_CHECKING:  # TensorBoard is for training, and this module is imported wherever photos are restored
     from torch.utils.tensorboard import SummaryWriter
 
-_logger = logging.getLogger('basicsr')
+_logger = logging.getLogger('basicsr')  # the log of the training run
 _AMP_TYPES = {None: None, 'bf16': torch.bfloat16, 'fp16': torch.float16}
 
 
@@ -131,8 +131,10 @@ class DAEFRBaseModel(BaseModel):
         """path.pretrain_network_<label>."""
         return self.opt['path'].get(f'pretrain_network_{label}')
 
-    def load_start(self, net: nn.Module, label: str, part: str) -> None:
+    def load_start(self, net: nn.Module, label: str, part: str, *, leave_out: tuple[str, ...] = ()) -> None:
         """Loads path.pretrain_network_<label>, by path.strict_load_<label> and path.param_key_<label>.
+
+        `part`, `leave_out`: as in load_stage_network.
 
         Raises:
             InputError: no file is named.
@@ -141,7 +143,7 @@ class DAEFRBaseModel(BaseModel):
         if not file:
             raise InputError(f'path.pretrain_network_{label} is missing: name the checkpoint of an earlier stage')
         strict, key = path.get(f'strict_load_{label}', True), path.get(f'param_key_{label}')
-        load_stage_network(net, file, part, strict=strict, param_key=key)
+        load_stage_network(net, file, part, strict=strict, param_key=key, leave_out=leave_out)
 
     def prepare(self, label: str, net: nn.Module, *, ema: bool = True) -> nn.Module:
         """Puts a network on the device, wraps it for training and takes it into the checkpoints as net_<label>.

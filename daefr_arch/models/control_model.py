@@ -7,8 +7,8 @@ from basicsr.utils.registry import MODEL_REGISTRY
 from pydantic import model_validator
 from torch import Tensor
 
-from daefr_arch.archs.codebook_arch import autoencoder_options
 from daefr_arch.archs.daefr_arch import DAEFR
+from daefr_arch.checkpoints import load_lq_codebook
 from daefr_arch.models.base import DAEFRBaseModel
 from daefr_arch.models.frozen import freeze
 from daefr_arch.models.image_losses import ImageLosses, ImageLossOptions
@@ -45,10 +45,11 @@ class ControlFile(OptionFile):
         PathOptions,
         StartsFrom(
             {
-                'g': 'the stage-3 checkpoint, without the module; in a test with it',
-                'lq': 'the LQ autoencoder whose codebook is used, of stage 2',
+                'g': 'the stage-3 checkpoint, whose own control module, if it has one, begins anew; in a test with it',
+                'lq': 'whose LQ codebook is used: an LQ autoencoder (stage 2), an official file, or none where the '
+                'stage-3 checkpoint has that codebook',
             },
-            needed=('g', 'lq'),
+            needed=('g',),
         ),
     ]
     train: ControlOptions
@@ -80,14 +81,14 @@ class DAEFRControlModel(DAEFRBaseModel):
         self.net_g = self.prepare('g', net)
 
     def _start(self, net: DAEFR) -> None:
-        """Fills all but the control module from the checkpoints of stages 3 and 2."""
-        options = self.opt['network_g']
-        plain = build_network({**options, 'lq_control': False})
-        self.load_start(plain, 'g', 'daefr')
+        """Fills all but the control module from the checkpoints."""
+        plain = build_network({**self.opt['network_g'], 'lq_control': False})
+        self.load_start(plain, 'g', 'daefr', leave_out=('lq_codebook.', 'lq_control.'))
         net.load_state_dict(plain.state_dict(), strict=False)  # `plain` was loaded already: only lq_* is left
-        autoencoder = build_network(autoencoder_options(options))
-        self.load_start(autoencoder, 'lq', 'lq_codebook')
-        net.get_submodule('lq_codebook').load_state_dict(autoencoder.codebook.state_dict())
+        label = 'lq' if self.start_file('lq') else 'g'
+        path = self.opt['path']
+        file, key = path[f'pretrain_network_{label}'], path.get(f'param_key_{label}')
+        load_lq_codebook(net.get_submodule('lq_codebook'), file, param_key=key)
 
     def init_training(self) -> None:
         self.image_losses = ImageLosses(self.options.train).to(self.device)

@@ -36,6 +36,7 @@ from daefr_arch.data.degradation_dataset import DAEFRDegradationDataset, check_i
 from daefr_arch.data.draw_sampler import DrawSampler
 from daefr_arch.errors import InputError
 from daefr_arch.models.base import DAEFRBaseModel
+from daefr_arch.models.shared_memory import told_what_to_do
 from daefr_arch.options.machine import check_launcher, check_machine
 from daefr_arch.options.option_file import force_options, read_option_file, resolved_option_file
 from daefr_arch.options.run_options import check_run_options
@@ -54,10 +55,10 @@ def run(arguments: Sequence[str], *, is_train: bool = True, root: str | Path | N
 
     Raises:
         InputError, WeightsError: options or checkpoints are wrong; nothing was started.
-        TrainingError: a loss is not finite.
+        TrainingError: a loss is not finite, or shared memory is too small for the workers.
     """
     compat.forget_log_file()
-    with compat.command_line(arguments):
+    with compat.command_line(arguments), told_what_to_do():
         (basicsr.train.train_pipeline if is_train else basicsr.test.test_pipeline)(os.fspath(root or Path.cwd()))
     if distributed.is_initialized():
         distributed.destroy_process_group()

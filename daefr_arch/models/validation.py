@@ -13,8 +13,8 @@ from basicsr.metrics import calculate_metric
 from basicsr.utils import imwrite, tensor2img
 from torch import Tensor
 from torch.utils.data import Dataset, default_collate
-from tqdm import tqdm
 
+from daefr_arch.io.progress import ProgressBar
 from daefr_arch.models.distributed import sum_over_ranks, world_size
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 LOGGED_IMAGES = 4  # of each validation set, in TensorBoard
 
-_logger = logging.getLogger('basicsr')
+_logger = logging.getLogger('basicsr')  # the log of the training run
 
 
 class BestRecord:
@@ -70,7 +70,7 @@ def validate(
     name: str = dataset.opt['name']  # type: ignore[attr-defined]
     count = len(dataset)  # type: ignore[arg-type]
     indices = range(model.opt['rank'], count, world_size())
-    for index in tqdm(indices, unit='image', disable=not (val and val.pbar) or model.opt['rank'] != 0):
+    for index in ProgressBar(indices, unit='image', disable=not (val and val.pbar) or model.opt['rank'] != 0):
         model.feed_data(default_collate([dataset[index]]))
         with model.autocast():
             restored = model.restore()

@@ -131,8 +131,12 @@ class Registered(Checked):
         Raises:
             OptionError: its place is relative to the mapping.
         """
-        if not isinstance(options, Mapping) or 'type' not in options:
-            raise OptionError((), f': expected {self.words}, got {options!r}' if not options else '.type is missing')
+        if options is None:
+            raise OptionError((), f' is missing: expected {self.words}')
+        if not isinstance(options, Mapping):
+            raise OptionError((), f': expected {self.words}, got {options!r}')
+        if 'type' not in options:
+            raise OptionError(('type',), f' is missing: expected the name of a registered {self.kind}')
         section, closed = self.section(self.find(options['type']))
         return section.read(options, closed=closed)
 

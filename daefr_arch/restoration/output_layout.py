@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from daefr_arch.choices import LAYOUTS
 from daefr_arch.errors import UsageError
 from daefr_arch.io.atomic_file import make_folder
 from daefr_arch.io.image_encoding import WRITABLE
 
-LAYOUTS = ('codeformer', 'gfpgan')
 EXISTING = ('refuse', 'overwrite', 'skip')
 
 

@@ -3,7 +3,6 @@
 Memory is bounded: at most three groups of photos and a few decoded ones are held, whatever the number of files.
 """
 
-import logging
 import math
 import time
 from collections import Counter, deque
@@ -16,7 +15,6 @@ from typing import Any, Protocol
 
 import cv2
 import numpy as np
-from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from daefr_arch.errors import InputError
@@ -24,6 +22,7 @@ from daefr_arch.faces.evidence_map import draw_evidence
 from daefr_arch.io.image_file import DEFAULT_MAX_PIXELS, read_image, write_image
 from daefr_arch.io.json_lines import JsonLinesWriter
 from daefr_arch.io.photo import Photo
+from daefr_arch.io.progress import ProgressBar
 from daefr_arch.restoration.output_layout import OutputLayout, make_folders
 from daefr_arch.restoration.photo_job import PHOTO_ERRORS, PhotoJob
 from daefr_arch.restoration.photo_work import PhotoWork
@@ -32,8 +31,6 @@ from daefr_arch.restoration.report import FAILED, PhotoReport
 DECODED_AHEAD = 4
 PHOTOS_A_GROUP = 8  # whose faces share the network's batches; as many are searched ahead
 RESULT_PIXELS_A_GROUP = 64_000_000
-
-_logger = logging.getLogger(__name__)
 
 
 class Restorer(Protocol):
@@ -110,7 +107,7 @@ def restore_photos(
     result = FolderResult(Counter(), Counter(), 0.0)
     most_pixels = RESULT_PIXELS_A_GROUP / restorer.upscale**2
     readers, finder, paster, writers = (ThreadPoolExecutor(threads) for threads in (2, 1, 1, 2))
-    bar = tqdm(total=len(sources), unit='photo', disable=not progress)
+    bar = ProgressBar(total=len(sources), unit='photo', disable=not progress)
 
     def find(job: PhotoJob) -> PhotoJob:
         return _find(job, restorer, has_aligned=layout.has_aligned, only_center_face=only_center_face)
@@ -121,14 +118,16 @@ def restore_photos(
             decoded = _ahead(readers, partial(_decode, max_pixels=max_pixels), map(PhotoJob, sources), DECODED_AHEAD)
             for group in _groups(_ahead(finder, find, decoded, PHOTOS_A_GROUP, most_pixels), most_pixels):
                 _restore(restorer, [job for job in group if job.work is not None], weight)
-                _report(writing, lines, result, bar)
+                _report(writing, lines, result)
                 pasted = [paster.submit(_paste, job, restorer, layout) for job in group]
                 writing = [writers.submit(_write, job, layout, restorer.upscale, draw_box) for job in pasted]
-            _report(writing, lines, result, bar)
+                for future in writing:
+                    bar.moves_with(future)
+            _report(writing, lines, result)
     finally:
-        bar.close()
         for executor in (readers, finder, paster, writers):
             executor.shutdown(cancel_futures=True)
+        bar.close()
     return replace(result, elapsed=time.perf_counter() - start)
 
 
@@ -260,11 +259,10 @@ def _with_boxes(photo: Photo, report: PhotoReport, upscale: float) -> Photo:
     return replace(photo, pixels=pixels, grey=False, icc_profile=None if photo.grey else photo.icc_profile)
 
 
-def _report(writing: Sequence[Future[dict[str, Any]]], lines: JsonLinesWriter, result: FolderResult, bar: tqdm) -> None:
+def _report(writing: Sequence[Future[dict[str, Any]]], lines: JsonLinesWriter, result: FolderResult) -> None:
     """Waits for the photos that are being written, and reports them."""
     for future in writing:
         line = future.result()
         result.counts[line['status']] += 1
         result.seconds.update(line['seconds'])
         lines.write(line)
-        bar.update()

@@ -11,9 +11,10 @@ import torch
 from torch import nn
 
 from daefr_arch import checkpoints
+from daefr_arch.choices import BATCH_SIZE, LARGEST_UPSCALE, MIN_FACE_SIZE, SCORE_THRESHOLD, UPSCALE
 from daefr_arch.errors import InputError
 from daefr_arch.faces.aligner import alignment_error, crop_face, enlarged_alignment, estimate_alignment, own_side
-from daefr_arch.faces.detector import MIN_FACE_SIZE, SCORE_THRESHOLD, FaceDetector, build_detector, center_face
+from daefr_arch.faces.detector import FaceDetector, build_detector, center_face
 from daefr_arch.faces.face_mask import FaceParser, feather_mask
 from daefr_arch.faces.fusion import EvidenceFusion
 from daefr_arch.faces.paster import RestoredFace, paste_faces, paste_matrix
@@ -72,10 +73,10 @@ class DAEFRRestorer:
         model: str | Path | nn.Module = 'daefr-lite',
         *,
         model_path: str | Path | None = None,
-        upscale: float = 2,
+        upscale: float = UPSCALE,
         device: str | torch.device = 'auto',
         precision: str = 'auto',
-        batch_size: int = 8,
+        batch_size: int = BATCH_SIZE,
         compile: bool = False,
         detector: str | FaceDetector = 'auto',
         det_weights: str | Path | None = None,
@@ -91,8 +92,8 @@ class DAEFRRestorer:
         identity_weights: str | Path | None = None,
         offline: bool = False,
     ) -> None:
-        if not upscale > 0:
-            raise InputError(f'upscale: expected a number above 0, got {upscale}')
+        if not 0 < upscale <= LARGEST_UPSCALE:
+            raise InputError(f'upscale: expected a number above 0, at most {LARGEST_UPSCALE}, got {upscale}')
         if mask not in MASKS:
             raise InputError(f'mask: expected one of {", ".join(MASKS)}, got {mask!r}')
         if isinstance(bg_upsampler, str) and bg_upsampler != 'realesrgan':

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 import torch
 
+from daefr_arch.choices import PRECISIONS
 from daefr_arch.errors import InputError
 
-PRECISIONS = ('auto', 'fp32', 'tf32', 'bf16', 'fp16')
 REDUCED_TYPES = {'bf16': torch.bfloat16, 'fp16': torch.float16}
 _tf32_lock = threading.RLock()
 

@@ -3,22 +3,23 @@
 import csv
 import io
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-from tqdm import tqdm
 
 from daefr_arch.errors import InputError
 from daefr_arch.faces.aligner import crop_face, estimate_alignment
 from daefr_arch.faces.detector import FaceDetector, center_face
 from daefr_arch.io.image_file import read_image
 from daefr_arch.io.photo import as_uint8
+from daefr_arch.io.progress import ProgressBar
 from daefr_arch.io.resize import resize_square
 from daefr_arch.metrics.face_embedding import FaceEmbedder
-from daefr_arch.verification.lfw import FacePair, find_face
+from daefr_arch.verification.lfw import FacePair, find_faces
 from daefr_arch.verification.verification import ROC, FoldAccuracy, fold_accuracy, roc_curve
 
 FACE_SIZE = 256
@@ -50,16 +51,22 @@ class VerificationReport:
     def to_text(self) -> str:
         """The numbers, then the protocol."""
         folds = ' '.join(f'{100 * value:.2f}' for value in self.accuracy.accuracies)
-        rates = ', '.join(f'{100 * self.roc.tar_at(far):.2f}% at {far:g}' for far in FARS)
+        rates = ', '.join(self._tar_text(far) for far in FARS)
         lines = [
             f'accuracy   {100 * self.accuracy.mean:.2f}% ± {100 * self.accuracy.standard_error:.2f} (standard error)',
             f'folds [%]  {folds}',
             f'ROC AUC    {self.roc.auc:.4f}',
-            f'TAR        {rates} FAR',
+            f'TAR        {rates}',
             f'pairs      {self.pairs} of {self.images} images, {len(self.undetected)} of them without a detected face',
             f'protocol   {self.protocol}',
         ]
         return '\n'.join(lines)
+
+    def _tar_text(self, far: float) -> str:
+        tar = self.roc.tar_at(far)
+        if tar is None:
+            return f'- at FAR {far:g} (needs {math.ceil(1 / far)} pairs of two persons, here are {self.roc.others})'
+        return f'{100 * tar:.2f}% at FAR {far:g}'
 
     def to_json(self) -> str:
         """The numbers and the names of the images without a detected face."""
@@ -126,21 +133,20 @@ class FaceVerifier:
         Raises:
             InputError: a missing or unreadable image, fewer than two folds, or a face that could not be restored.
         """
-        faces = sorted({face for pair in pairs for face in (pair.first, pair.second)})
-        paths = {face: find_face(folder, *face) for face in faces}
+        paths = find_faces(folder, pairs)
         embeddings, undetected = {}, []
-        for face in tqdm(faces, unit='face', disable=not progress):
-            crop, found = self._align(as_uint8(read_image(paths[face]).pixels))
+        for face, path in ProgressBar(paths.items(), unit='face', disable=not progress):
+            crop, found = self._align(as_uint8(read_image(path).pixels))
             if not found:
-                undetected.append(paths[face].name)
-            embeddings[face] = self.embedder.embed(self._restore(crop, paths[face]))
+                undetected.append(path.name)
+            embeddings[face] = self.embedder.embed(self._restore(crop, path))
         similarity = np.array([embeddings[pair.first] @ embeddings[pair.second] for pair in pairs])
         same, fold = np.array([pair.same for pair in pairs]), np.array([pair.fold for pair in pairs])
         return VerificationReport(
             accuracy=fold_accuracy(similarity, same, fold),
             roc=roc_curve(similarity, same),
             pairs=len(pairs),
-            images=len(faces),
+            images=len(paths),
             undetected=tuple(undetected),
             protocol=self.protocol,
         )

@@ -1,5 +1,6 @@
 """LFW's layout of faces and pairs (Huang et al. 2007), which other verification sets have taken over."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,13 +25,14 @@ class FacePair:
 def read_pairs(path: str | Path) -> list[FacePair]:
     """The pairs of a pairs.txt: a line `folds pairs`, then for each fold as many matched and as many mismatched pairs.
 
-    Fields are separated by tabs or spaces. Matched: `name 1 4`; mismatched: `name 3 other 2`.
+    Fields are separated by tabs or spaces; blanks around them and a byte order mark are passed over.
+    Matched: `name 1 4`; mismatched: `name 3 other 2`.
 
     Raises:
         InputError: no such file, or a line that is neither; the message names the line.
     """
     try:
-        lines = Path(path).read_text(encoding='utf-8').splitlines()
+        lines = Path(path).read_text(encoding='utf-8-sig').splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f'{path}: cannot be read as a pairs file: {error}') from error
     header = lines[0].split() if lines else []
@@ -53,21 +55,28 @@ def read_pairs(path: str | Path) -> list[FacePair]:
     return pairs
 
 
+def find_faces(folder: str | Path, pairs: Sequence[FacePair]) -> dict[tuple[str, int], Path]:
+    """(person, number) of every image of `pairs`, sorted -> its file, as `find_face`."""
+    faces = sorted({face for pair in pairs for face in (pair.first, pair.second)})
+    return {face: find_face(folder, *face) for face in faces}
+
+
 def find_face(folder: str | Path, person: str, number: int) -> Path:
-    """The file person/person_0001.* of a folder.
+    """The file person/person_0001.* of a folder, with an extension of EXTENSIONS in any case.
 
     Raises:
         InputError: there is none.
     """
-    stem = Path(folder, person, f'{person}_{number:04d}')
-    found = next((path for end in EXTENSIONS if (path := stem.with_name(stem.name + end)).is_file()), None)
+    stem = f'{person}_{number:04d}'
+    files = sorted(Path(folder, person).glob('*.*'))
+    found = next((file for file in files if file.stem == stem and file.suffix.lower() in EXTENSIONS), None)
     if found is None:
-        raise InputError(f'{stem}: no image of that name, with one of {", ".join(EXTENSIONS)}')
+        raise InputError(f'{Path(folder, person, stem)}: no image of that name, with one of {", ".join(EXTENSIONS)}')
     return found
 
 
 def _parse(line: str, *, fold: int) -> FacePair | None:
-    words = line.split('\t') if '\t' in line else line.split()
+    words = [word.strip() for word in line.strip().split('\t')] if '\t' in line.strip() else line.split()
     if len(words) == 3 and words[1].isdigit() and words[2].isdigit():
         return FacePair((words[0], int(words[1])), (words[0], int(words[2])), fold)
     if len(words) == 4 and words[1].isdigit() and words[3].isdigit():

@@ -30,19 +30,25 @@ class FoldAccuracy:
 
 @dataclass(frozen=True)
 class ROC:
-    """Share of pairs of one person accepted (tar) over that of others (far), from the strictest threshold on."""
+    """Share of pairs of one person accepted (tar) over that of others (far), from the strictest threshold on.
+
+    others: number of pairs of two persons; far goes in steps of 1 / others.
+    """
 
     far: np.ndarray
     tar: np.ndarray
     thresholds: np.ndarray
+    others: int
 
     @property
     def auc(self) -> float:
         """Area under the curve, by trapezoids."""
         return float(np.trapezoid(self.tar, self.far))
 
-    def tar_at(self, far: float) -> float:
-        """The highest tar at which no more than `far` of the others are accepted."""
+    def tar_at(self, far: float) -> float | None:
+        """The highest tar at which no more than `far` of the others are accepted; None where `far` is below one."""
+        if far * self.others < 1 - 1e-9:
+            return None
         return float(self.tar[self.far <= far].max())
 
 
@@ -90,4 +96,4 @@ def roc_curve(similarity: np.ndarray, same: np.ndarray) -> ROC:
         raise InputError('a ROC curve needs pairs of one person and pairs of two')
     thresholds = np.concatenate([[np.inf], np.unique(similarity)[::-1]])
     tar, far = ((similarity[kind][None] >= thresholds[:, None]).mean(1) for kind in (same, ~same))
-    return ROC(far=far, tar=tar, thresholds=thresholds)
+    return ROC(far=far, tar=tar, thresholds=thresholds, others=int(np.sum(~same)))

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from daefr_arch.analysis.codebook_path import PATHS, CodebookPath
+from daefr_arch.analysis.codebook_path import CodebookPath
+from daefr_arch.choices import CODEBOOK_PATHS
 from daefr_arch.errors import InputError
 from daefr_arch.runtime.face_network import FaceNetwork
 from tests.analysis.autoencoders import autoencoder
@@ -59,5 +60,5 @@ def test_what_is_missing_or_does_not_fit_is_named(pair):
     for other in ({'resolution': 64, 'attn_resolutions': [32]}, {'embed_dim': 64}, {'ch_mult': [1, 2, 2]}):
         with pytest.raises(InputError, match=r'do not fit each other: 32 px images with 32x16x16 features and'):
             CodebookPath('hybrid', autoencoder(**other), lq)
-    for path in PATHS:  # the number of codes may differ
+    for path in CODEBOOK_PATHS:  # the number of codes may differ
         CodebookPath(path, autoencoder(codebook_size=32), lq)

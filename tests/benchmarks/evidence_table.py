@@ -17,7 +17,6 @@ import numpy as np
 from daefr_arch.checkpoints import load_network
 from daefr_arch.data.degradation import DegradationRanges, degrade, draw_params
 from daefr_arch.errors import InputError
-from daefr_arch.faces.fusion import EvidenceFusion
 from daefr_arch.io.image_file import read_image
 from daefr_arch.io.image_listing import list_images
 from daefr_arch.io.photo import as_uint8
@@ -25,6 +24,7 @@ from daefr_arch.io.resize import resize_square
 from daefr_arch.metrics.face_embedding import FaceEmbedder, build_embedder
 from daefr_arch.metrics.niqe_metric import daefr_niqe
 from daefr_arch.metrics.psnr_metric import daefr_psnr
+from daefr_arch.restoration.face_restorer import FaceRestorer, load_fusion
 from daefr_arch.runtime.face_network import FaceNetwork
 
 SIZE = 256
@@ -102,13 +102,13 @@ def table(truths: Sequence[np.ndarray], methods: dict[str, Restore], embedder: F
 def default_methods(model: str) -> dict[str, Restore]:
     """The photo itself, the network's faces, and these fused with the photo by evidence."""
     network = FaceNetwork(load_network(model, offline=True))
-    fusion = EvidenceFusion(*(load_network(name, offline=True) for name in ('daefr-evidence', 'daefr-harmoniser')))
+    restorer = FaceRestorer(network, load_fusion(offline=True))
 
     def bare(photos: Sequence[np.ndarray]) -> list[np.ndarray]:
         return [face for face in network.restore(photos) if face is not None]
 
     def fused(photos: Sequence[np.ndarray]) -> list[np.ndarray]:
-        return [result.face for result in fusion.fuse(photos, bare(photos))]
+        return [result.face for result, _ in restorer.restore(photos) if result is not None]
 
     return {'photo': list, 'network': bare, 'default': fused}
 

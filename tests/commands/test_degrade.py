@@ -30,7 +30,7 @@ def test_turbulence_option(folder):
 
 def test_exit_codes(folder):
     arguments = ['degrade', '-i', str(folder / 'faces'), '--size', '32', '-o']
-    assert cli.main([*arguments, str(folder / 'bad'), '--jpeg_range', '90', '10']) == exit_codes.FAILED
+    assert cli.main([*arguments, str(folder / 'bad'), '--jpeg_range', '90', '10']) == exit_codes.USAGE
     assert cli.main([*arguments, str(folder)]) == exit_codes.USAGE
     (folder / 'faces' / 'b.png').write_bytes(b'no image')
     assert cli.main([*arguments, str(folder / 'out')]) == exit_codes.PARTIAL

@@ -12,12 +12,10 @@ import pytest
 from skimage.data import astronaut
 
 from daefr_arch.commands import cli, exit_codes, restore
-from daefr_arch.faces import detector
 from daefr_arch.io import image_file
 from daefr_arch.io.image_file import read_image, write_image
-from daefr_arch.restoration import output_layout, restorer
+from daefr_arch.restoration import restorer
 from daefr_arch.restoration.restorer import DAEFRRestorer
-from daefr_arch.runtime import precision
 from tests.restoration.fake_restorer import FakeRestorer
 
 SCRIPT = Path(__file__).parents[2] / 'inference/inference_daefr.py'
@@ -87,13 +85,8 @@ def test_spellings_of_codeformer_and_gfpgan():
     assert (codeformer.upscale, codeformer.weight) == (4, 0.7)
 
 
-def test_names_repeated_for_the_help_are_those_of_the_package():
-    args = parse('-i', 'x')
-    assert restore.DETECTORS == detector.DETECTORS
-    assert restore.PRECISIONS == precision.PRECISIONS
-    assert restore.LAYOUTS == output_layout.LAYOUTS
-    assert args.max_pixels == image_file.DEFAULT_MAX_PIXELS
-    assert (args.detection_score, args.min_face_size) == (detector.SCORE_THRESHOLD, detector.MIN_FACE_SIZE)
+def test_the_limit_of_pixels_is_that_of_reading():
+    assert parse('-i', 'x').max_pixels == image_file.DEFAULT_MAX_PIXELS
 
 
 def test_help_loads_neither_torch_nor_opencv():
@@ -135,8 +128,9 @@ def test_exit_code_2_before_any_work(run, photos, tmp_path, caplog):
 
 
 def test_impossible_options_of_the_restorer_are_exit_code_2(photos, tmp_path, caplog):
-    assert cli.main(['restore', '-i', str(photos), '-o', str(tmp_path / 'out'), '-s', '0']) == exit_codes.USAGE
-    assert 'upscale: expected a number above 0, got 0.0' in caplog.text
+    arguments = ['restore', '-i', str(photos), '-o', str(tmp_path / 'out'), '--face_upsample']
+    assert cli.main(arguments) == exit_codes.USAGE
+    assert 'face_upsample: expected a bg_upsampler' in caplog.text
 
 
 def test_defaults_are_those_of_the_restorer(monkeypatch):
@@ -163,7 +157,7 @@ def test_running_again(run, photos, tmp_path, caplog):
     (tmp_path / 'out/final_results/c.jpg').unlink()
     assert run(photos, '--skip_existing', '--report', str(tmp_path / 'again.jsonl')) == exit_codes.OK
     assert [json.loads(line)['input'][-5:] for line in (tmp_path / 'again.jsonl').read_text().splitlines()] == ['c.jpg']
-    assert run(photos, '--skip_existing') == exit_codes.OK
+    assert run(photos, '--skip-existing') == exit_codes.OK
 
 
 def test_limit_of_pixels(run, photos):

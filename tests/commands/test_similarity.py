@@ -122,7 +122,6 @@ def test_wrong_arguments_are_found_before_work(run, files, faces, caplog, monkey
         refused('expected NAME=HQ_FILE[,LQ_FILE]', wrong)
     refused("the name 'a' is given twice", pair, pair)
     refused('expected a name ending in .png', pair, output='similarity.jpg')
-    refused('batch_size: expected 1 or more', pair, extra=['--batch_size', '0'])
     refused('do not fit each other', f'a={files}/hq.pth,{files}/association.ckpt')
     refused('name the LQ file too', f'a={files}/hq.pth', code=exit_codes.FAILED)
     refused('no weight file', 'a=missing.pth', code=exit_codes.FAILED)

@@ -14,8 +14,10 @@ from basicsr.data import build_dataset
 from basicsr.data.data_util import paired_paths_from_lmdb
 from basicsr.utils import FileClient, imfrombytes
 
+from daefr_arch.data import lmdb_builder
 from daefr_arch.data.lmdb_builder import build_lmdb, make_keys, verify_lmdb
-from daefr_arch.errors import InputError, UsageError
+from daefr_arch.errors import InputError, OutputError, UsageError
+from daefr_arch.io.folder_lock import locked_folder
 from tests.data.faces import face
 
 NAMES = ('one.png', 'nested/zwei ß.jpg', 'nested/deep/3.3%.webp')
@@ -110,6 +112,61 @@ def test_a_killed_run_is_resumed(tmp_path):
     assert (report.resumed, report.written) == (listed, 40 - listed)
     assert verify_lmdb(path) == 40
     assert len((path / 'meta_info.txt').read_text().splitlines()) == 40
+
+
+def test_a_second_run_beside_the_first_is_refused(folder, tmp_path):
+    partial = tmp_path / 'faces.lmdb.partial'
+    partial.mkdir()
+    with locked_folder(partial):
+        with pytest.raises(UsageError, match=r'faces\.lmdb\.partial: another process is writing it'):
+            build_lmdb(folder, tmp_path / 'faces.lmdb')
+    assert build_lmdb(folder, tmp_path / 'faces.lmdb').written == 3
+    assert sorted(p.name for p in (tmp_path / 'faces.lmdb').iterdir()) == ['data.mdb', 'lock.mdb', 'meta_info.txt']
+
+
+def test_the_map_grows_with_the_records(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(lmdb_builder, 'FIRST_MAP_SIZE', 1 << 13)
+    with pytest.raises(lmdb.MapFullError), lmdb.open(str(tmp_path / 'small'), map_size=1 << 13) as environment:
+        with environment.begin(write=True) as transaction:
+            transaction.put(b'one', bytes(1 << 14))
+    assert build_lmdb(folder, tmp_path / 'faces.lmdb').written == 3
+    assert verify_lmdb(tmp_path / 'faces.lmdb') == 3
+
+
+def test_a_limit_of_address_space(folder, tmp_path):
+    program = (
+        'import resource, sys\nfrom daefr_arch.data import lmdb_builder\n'
+        'used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()\n'
+        'resource.setrlimit(resource.RLIMIT_AS, (used + (1 << 30),) * 2)\n'
+        'print(lmdb_builder.build_lmdb(sys.argv[1], sys.argv[2], workers=1).written)'
+    )
+    arguments = [sys.executable, '-c', program, str(folder), str(tmp_path / 'faces.lmdb')]
+    environment = {**os.environ, 'DAEFR_DEFER_REGISTRATION': '1'}
+    done = subprocess.run(arguments, capture_output=True, text=True, env=environment)
+    assert done.stdout == '3\n', done.stderr
+
+
+def test_address_space_or_a_disk_that_is_full_is_told(folder, tmp_path, monkeypatch):
+    class Full:
+        def path(self):
+            return 'here'
+
+        def info(self):
+            return {'map_size': 1 << 28}
+
+        def begin(self, write):
+            raise self.error
+
+        def set_mapsize(self, size):
+            raise lmdb.MemoryError('Cannot allocate memory')
+
+    full = Full()
+    full.error = lmdb.MapFullError('full')
+    with pytest.raises(OutputError, match=r'512 MiB are refused .*ulimit -v'):
+        lmdb_builder._commit(full, {b'a': b'b'})
+    full.error = lmdb.DiskError('No space left on device')
+    with pytest.raises(OutputError, match='here: cannot be written: No space left'):
+        lmdb_builder._commit(full, {b'a': b'b'})
 
 
 def test_wrong_or_taken_names_are_refused(folder, tmp_path):

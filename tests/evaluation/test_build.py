@@ -21,7 +21,7 @@ def test_every_metric_is_registered():
 
 def test_missing_weights_are_an_error_unless_skipped(tmp_path, monkeypatch):
     monkeypatch.setenv('DAEFR_HOME', str(tmp_path))
-    with pytest.raises(MissingWeightsError, match=r'lpips: vgg16-397923af\.pth .* --skip-missing'):
+    with pytest.raises(MissingWeightsError, match=r'lpips: vgg16-397923af\.pth .* --skip_missing'):
         build_metrics(['psnr', 'lpips'])
     settings = MetricSettings(landmark_backend='dlib')
     found, missing = build_metrics(WITH_GROUND_TRUTH, settings, skip_missing=True)

@@ -10,7 +10,12 @@ from daefr_arch.checkpoints import load_network
 from daefr_arch.data.degradation import compress_jpeg
 from daefr_arch.errors import InputError
 from daefr_arch.faces.fusion import GUESSED, KEPT, REPAIRED, SIDE, EvidenceFusion
-from tests.data.faces import face
+from tests.faces.photos import astronaut
+
+
+def face(size):
+    """The astronaut's head and shoulders, sharp up to 300 pixels."""
+    return cv2.resize(astronaut()[:300, 70:370], (size, size), interpolation=cv2.INTER_AREA)
 
 
 @pytest.fixture(scope='module')

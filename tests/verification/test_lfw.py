@@ -39,6 +39,15 @@ def test_broken_files(write, text, message):
         read_pairs(write(text))
 
 
+def test_files_of_other_editors(tmp_path):
+    plain = tmp_path / 'plain.txt'
+    plain.write_text(f'2\t2\n{PAIRS}')
+    edited = tmp_path / 'edited.txt'
+    lines = f'2\t2\n{PAIRS}'.splitlines()
+    edited.write_bytes('\ufeff'.encode() + '\r\n'.join(f' {line}\t ' for line in lines).encode() + b'\r\n\r\n')
+    assert read_pairs(edited) == read_pairs(plain)
+
+
 def test_no_file(tmp_path):
     with pytest.raises(InputError, match='cannot be read'):
         read_pairs(tmp_path / 'none.txt')
@@ -48,5 +57,10 @@ def test_images_of_any_extension(tmp_path):
     (tmp_path / 'Ann').mkdir()
     (tmp_path / 'Ann' / 'Ann_0012.webp').touch()
     assert find_face(tmp_path, 'Ann', 12).name == 'Ann_0012.webp'
+    (tmp_path / 'Ann' / 'Ann_0003.JPG').touch()
+    assert find_face(tmp_path, 'Ann', 3).name == 'Ann_0003.JPG'
+    (tmp_path / 'Ann' / 'Ann_0001.txt').touch()
     with pytest.raises(InputError, match='Ann_0001: no image'):
         find_face(tmp_path, 'Ann', 1)
+    with pytest.raises(InputError, match='Bo_0001: no image'):
+        find_face(tmp_path, 'Bo', 1)

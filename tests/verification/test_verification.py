@@ -43,8 +43,9 @@ def test_roc_by_hand():
     assert curve.far.tolist() == [0, 0, 0.5, 0.5, 0.5, 1]
     assert curve.tar == pytest.approx([0, 1 / 3, 1 / 3, 2 / 3, 1, 1])
     assert curve.auc == pytest.approx(4 / 6)  # of six comparisons of a pair of each kind four are in order
-    assert curve.tar_at(0.1) == pytest.approx(1 / 3)
     assert curve.tar_at(0.5) == 1
+    assert curve.tar_at(0.99) == 1
+    assert curve.tar_at(0.49) is None  # of two pairs none is less than a half
 
 
 def test_area_is_mann_whitneys():
