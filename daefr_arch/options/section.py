@@ -106,7 +106,10 @@ def expected(field: FieldInfo) -> str:
 
 def annotation_of(field: FieldInfo) -> Any:
     """The annotation that pydantic has taken apart."""
-    return Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
+    annotation: Any = field.annotation
+    for part in field.metadata:
+        annotation = Annotated[annotation, part]
+    return annotation
 
 
 def _parts(field: FieldInfo) -> tuple[Any, ...]:
