@@ -7,7 +7,7 @@ shows the face (`appearance`, which the truth shares), then what hides the face 
 import functools
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from daefr_arch.data.degradation import (
     shrunk_size,
 )
 from daefr_arch.errors import InputError
+from daefr_arch.options.kinds import Share
 
 Step = Callable[[np.ndarray], np.ndarray]
 UPSCALING = ('linear', 'linear', 'cubic', 'cubic', 'lanczos', 'area', 'nearest')  # drawn with equal probability
@@ -32,22 +33,22 @@ UPSCALING = ('linear', 'linear', 'cubic', 'cubic', 'lanczos', 'area', 'nearest')
 class StepProbabilities:
     """How often each step is drawn, in [0, 1]; `untouched` leaves out everything but the appearance."""
 
-    untouched: float = 0.06
-    grey: float = 0.15
-    toned: float = 0.1
-    dark: float = 0.15
-    faded: float = 0.1
-    grain: float = 0.25
-    halftone: float = 0.05
-    cracks: float = 0.1
-    folds: float = 0.06
-    dust: float = 0.1
-    stains: float = 0.06
-    motion: float = 0.08
-    denoise: float = 0.12
-    eq8: float = 0.8
-    sharpen: float = 0.15
-    jpeg_again: float = 0.3
+    untouched: Share = 0.06
+    grey: Share = 0.15
+    toned: Share = 0.1
+    dark: Share = 0.15
+    faded: Share = 0.1
+    grain: Share = 0.25
+    halftone: Share = 0.05
+    cracks: Share = 0.1
+    folds: Share = 0.06
+    dust: Share = 0.1
+    stains: Share = 0.06
+    motion: Share = 0.08
+    denoise: Share = 0.12
+    eq8: Share = 0.8
+    sharpen: Share = 0.15
+    jpeg_again: Share = 0.3
 
     def __post_init__(self) -> None:
         for name in (item.name for item in fields(self)):
@@ -210,7 +211,7 @@ def _eased(ranges: DegradationRanges, severity: float) -> DegradationRanges:
         for low, high in (getattr(ranges, name),)
     }
     worst, best = ranges.jpeg_range
-    return replace(ranges, jpeg_range=(best - (best - worst) * severity, best), **ends)
+    return ranges.model_copy(update={'jpeg_range': (best - (best - worst) * severity, best), **ends})
 
 
 def _eq8(image: np.ndarray, *, params: DegradationParams, kernel: str) -> np.ndarray:
