@@ -38,6 +38,7 @@ class StepProbabilities:
     toned: Share = 0.1
     dark: Share = 0.15
     faded: Share = 0.1
+    crisp: Share = 0.2
     grain: Share = 0.25
     halftone: Share = 0.05
     cracks: Share = 0.1
@@ -131,22 +132,22 @@ def _appearance(draws: _Draws, chances: StepProbabilities) -> Sequence[Step]:
     steps: list[Step] = []
     if draws.chance(chances.toned):
         warmth = draws.uniform(-0.05, 0.22)
-        shadow = [draws.uniform(0.0, 0.12) + warmth * share for share in (-0.2, 0.0, 0.4)]
-        light = [draws.uniform(0.8, 0.98) - warmth * share for share in (1.0, 0.35, 0.0)]
-        shadow = [max(value, 0.0) for value in shadow]
-        steps.append(functools.partial(photo_appearance.tone, shadow=shadow, light=[min(v, 1.0) for v in light]))
+        shadow = [max(0.0, draws.uniform(0, 0.12) + warmth * share) for share in (-0.2, 0.0, 0.4)]
+        light = [min(1.0, draws.uniform(0.8, 0.98) - warmth * share) for share in (1.0, 0.35, 0.0)]
+        steps.append(functools.partial(photo_appearance.tone, shadow=shadow, light=light))
     elif draws.chance(chances.grey):
         steps.append(photo_appearance.to_grey)
     if draws.chance(chances.dark):
         gain, gamma = draws.uniform(0.25, 1.0), draws.uniform(0.9, 1.8)
         steps.append(functools.partial(photo_appearance.expose, gain=gain, gamma=gamma))
     if draws.chance(chances.faded):
-        cast = draws.uniform(0, 0.12)
-        black = [draws.uniform(0.05, 0.3) + cast * draws.uniform(-0.5, 0.5) for _ in range(1)] * 3
-        white = [draws.uniform(0.65, 0.95)] * 3
-        black = [max(0.0, value + cast * draws.uniform(-0.5, 0.5)) for value in black]
-        white = [min(1.0, value + cast * draws.uniform(-0.5, 0.5)) for value in white]
+        cast, darkest, lightest = draws.uniform(0, 0.12), draws.uniform(0.05, 0.3), draws.uniform(0.65, 0.95)
+        black = [max(0.0, darkest + cast * draws.uniform(-0.5, 0.5)) for _ in range(3)]
+        white = [min(1.0, lightest + cast * draws.uniform(-0.5, 0.5)) for _ in range(3)]
         steps.append(functools.partial(photo_appearance.fade, black=black, white=white))
+    if draws.chance(chances.crisp):
+        numbers = {'amount': draws.uniform(0.2, 1.2), 'radius': draws.uniform(0.5, 1)}
+        steps.append(functools.partial(photo_processing.sharpen, **numbers))
     return steps
 
 

@@ -12,6 +12,8 @@ TEXTURE_BANDS = 3  # the finest ones
 LARGEST_GAIN = 1.6
 FEATURES_BAND = 2  # of 64 pixels a side: eyes, nose and mouth have their shapes in it
 LIKENESS_SHARE = 0.6  # of the network's texture that is not aimed at where that band is evidence
+# of the colours in the network's finest bands that are left out there: they are specks in eyes more often than true
+COLOUR_SHARE, COLOUR_BANDS = 0.7, 2
 SMALL = 1e-6
 CHROMA_SIDE = 16  # pixels at which chroma is compared with luma
 # rms of the chroma beside its curve: of images in [-1, 1], and as part of the luma's deviation
@@ -19,7 +21,7 @@ MONOCHROME_RESIDUAL, MONOCHROME_SHARE = 0.02, 0.055
 
 
 def mix(photo: Tensor, network: Tensor, weights: Sequence[Tensor]) -> Tensor:
-    """sum over bands of w * photo + (1 - w) * network.
+    """sum over bands of w * photo + (1 - w) * network, of the network's finest colours only what likeness allows.
 
     Args:
         photo: RGB (B, 3, H, W), sides multiples of 32.
@@ -29,9 +31,14 @@ def mix(photo: Tensor, network: Tensor, weights: Sequence[Tensor]) -> Tensor:
     Returns:
         RGB like `photo`, not clipped. Where a weight is 1 in all bands it is the photo, where 0 the network's face.
     """
-    difference = bands.split(bands.to_ycc(photo - network))
-    taken = [bands.scaled(band, weight) for band, weight in zip(difference, weights, strict=True)]
-    return network + bands.to_rgb(bands.join(taken))
+    pairs = zip(bands.split(bands.to_ycc(photo)), bands.split(bands.to_ycc(network)), weights, strict=True)
+    mixed = []
+    for level, (of_photo, of_network, weight) in enumerate(pairs):
+        if level < COLOUR_BANDS:
+            likeness = bands.resized(weights[FEATURES_BAND][:, :1], of_network.shape[2:])
+            of_network = torch.cat((of_network[:, :1], of_network[:, 1:] * (1 - COLOUR_SHARE * likeness)), 1)
+        mixed.append(of_network + bands.scaled(of_photo - of_network, weight))
+    return bands.to_rgb(bands.join(mixed))
 
 
 def corrected(mixture: Tensor, correction: Tensor, weights: Sequence[Tensor]) -> Tensor:
