@@ -146,8 +146,8 @@ def _appearance(draws: _Draws, chances: StepProbabilities) -> Sequence[Step]:
         white = [min(1.0, lightest + cast * draws.uniform(-0.5, 0.5)) for _ in range(3)]
         steps.append(functools.partial(photo_appearance.fade, black=black, white=white))
     if draws.chance(chances.crisp):
-        numbers = {'amount': draws.uniform(0.2, 1.2), 'radius': draws.uniform(0.5, 1)}
-        steps.append(functools.partial(photo_processing.sharpen, **numbers))
+        amount, radius = draws.uniform(0.2, 1.2), draws.uniform(0.5, 1)
+        steps.append(functools.partial(photo_processing.sharpen, amount=amount, radius=radius))
     return steps
 
 
