@@ -9,11 +9,11 @@ from typing import Any
 import torch
 
 from daefr_arch.checkpoints import network_file, newest_state
-from daefr_arch.data.degradation_dataset import DAEFRDegradationDataset
-from daefr_arch.data.image_source import open_source
+from daefr_arch.data.degradation_dataset import DegradationDatasetOptions
 from daefr_arch.errors import InputError, WeightsError
 from daefr_arch.models import training_run
 from daefr_arch.options.checks import first_difference
+from daefr_arch.options.dataset import DATASET
 from daefr_arch.options.option_file import force_options, read_option_file, resolved_option_file
 from daefr_arch.options.run_options import check_run_options
 
@@ -167,11 +167,14 @@ def _check_datasets(trainings: Iterable[Training]) -> None:
     opened = []
     for training in trainings:
         for phase, dataset in training.options['datasets'].items():
-            source = dataset.get('dataroot_gt'), dataset.get('io_backend') or {'type': 'disk'}
-            if dataset['type'] != DAEFRDegradationDataset.__name__ or source in opened:
+            options = DATASET.read(dataset)
+            if not isinstance(options, DegradationDatasetOptions):
+                continue
+            source = options.dataroot_gt, options.io_backend, options.meta_info_file
+            if source in opened:
                 continue
             try:
-                open_source(*source, where=f'datasets.{phase}')
+                options.open_source()
             except InputError as error:
                 raise InputError(f'{training.file}: datasets.{phase}.dataroot_gt: {error}') from error
             opened.append(source)

@@ -1,11 +1,14 @@
 """Encoder and decoder of the codebook autoencoder (Table 5)."""
 
 from collections.abc import Iterator, Sequence
-from typing import cast
+from typing import Annotated, cast
 
+from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
 from daefr_arch.archs.layers import AttentionBlock, Downsample, GroupNormSiLU, ResidualBlock, Upsample
+
+Levels = Annotated[Sequence[PositiveInt], Field(min_length=1)]  # a multiple of channels each
 
 
 class _Middle(nn.Module):
@@ -57,6 +60,8 @@ class Encoder(nn.Module):
         z_channels: int,
     ) -> None:
         super().__init__()
+        if resolution % 2 ** (len(ch_mult) - 1):
+            raise ValueError(f'expected a resolution that {len(ch_mult) - 1} times halves, got {resolution}')
         self.conv_in = nn.Conv2d(3, ch, 3, padding=1)
         self.down = nn.ModuleList()
         channels, last = ch, len(ch_mult) - 1

@@ -1,13 +1,15 @@
 """The autoencoder of the codebook and association stages (Sec. 3.1 and 3.2)."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from basicsr.utils.registry import ARCH_REGISTRY
+from pydantic import PositiveInt
 from torch import Tensor, nn
 
-from daefr_arch.archs.autoencoder import Decoder, Encoder
-from daefr_arch.archs.layers import check_image_batch
+from daefr_arch.archs.autoencoder import Decoder, Encoder, Levels
+from daefr_arch.archs.layers import GroupedChannels, check_image_batch
 from daefr_arch.archs.quantizer import VectorQuantizer
 
 
@@ -43,14 +45,14 @@ class DAEFRCodebook(nn.Module):
 
     def __init__(
         self,
-        resolution: int = 512,
-        ch: int = 64,
-        ch_mult: Sequence[int] = (1, 2, 2, 4, 4, 8),
-        num_res_blocks: int = 2,
-        attn_resolutions: Sequence[int] = (16,),
-        z_channels: int = 256,
-        embed_dim: int = 256,
-        codebook_size: int = 1024,
+        resolution: PositiveInt = 512,
+        ch: GroupedChannels = 64,
+        ch_mult: Levels = (1, 2, 2, 4, 4, 8),
+        num_res_blocks: PositiveInt = 2,
+        attn_resolutions: Sequence[PositiveInt] = (16,),
+        z_channels: PositiveInt = 256,
+        embed_dim: PositiveInt = 256,
+        codebook_size: PositiveInt = 1024,
     ) -> None:
         super().__init__()
         self.resolution = resolution
@@ -81,3 +83,9 @@ class DAEFRCodebook(nn.Module):
             quantized.indices,
             last_feature.detach() if self.training else None,
         )
+
+
+def autoencoder_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of the DAEFRCodebook whose parts a network of these options has: the sizes that both take."""
+    sizes = inspect.signature(DAEFRCodebook).parameters
+    return {'type': DAEFRCodebook.__name__, **{key: options[key] for key in sizes if key in options}}

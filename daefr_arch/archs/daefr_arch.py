@@ -2,15 +2,16 @@
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from basicsr.utils.registry import ARCH_REGISTRY
+from pydantic import NonNegativeInt, PositiveInt
 from torch import Tensor, nn
 
-from daefr_arch.archs.autoencoder import Decoder, Encoder
+from daefr_arch.archs.autoencoder import Decoder, Encoder, Levels
 from daefr_arch.archs.fusion import LQControl, build_fusion
-from daefr_arch.archs.layers import TransformerLayer, check_image_batch, to_tokens
+from daefr_arch.archs.layers import GroupedChannels, TransformerLayer, check_image_batch, to_tokens
 from daefr_arch.archs.quantizer import VectorQuantizer
 
 ENCODERS = ('dual', 'hq', 'lq')
@@ -70,22 +71,22 @@ class DAEFR(nn.Module):
 
     def __init__(
         self,
-        resolution: int = 512,
-        ch: int = 64,
-        ch_mult: Sequence[int] = (1, 2, 2, 4, 4, 8),
-        num_res_blocks: int = 2,
-        attn_resolutions: Sequence[int] = (16,),
-        z_channels: int = 256,
-        embed_dim: int = 256,
-        codebook_size: int = 1024,
-        dim_embd: int = 512,
-        n_head: int = 8,
-        n_layers: int = 9,
-        dim_mlp: int = 1024,
-        fusion: str = 'mhca',
-        fusion_heads: int = 8,
-        position_embedding: str = 'learned',
-        encoders: str = 'dual',
+        resolution: PositiveInt = 512,
+        ch: GroupedChannels = 64,
+        ch_mult: Levels = (1, 2, 2, 4, 4, 8),
+        num_res_blocks: PositiveInt = 2,
+        attn_resolutions: Sequence[PositiveInt] = (16,),
+        z_channels: PositiveInt = 256,
+        embed_dim: PositiveInt = 256,
+        codebook_size: PositiveInt = 1024,
+        dim_embd: PositiveInt = 512,
+        n_head: PositiveInt = 8,
+        n_layers: NonNegativeInt = 9,
+        dim_mlp: PositiveInt = 1024,
+        fusion: Literal['mhca', 'mhca_ffn', 'linear'] = 'mhca',
+        fusion_heads: PositiveInt = 8,
+        position_embedding: Literal['learned', 'sine'] = 'learned',
+        encoders: Literal['dual', 'hq', 'lq'] = 'dual',
         lq_control: bool = False,
     ) -> None:
         super().__init__()

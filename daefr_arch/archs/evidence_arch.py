@@ -1,9 +1,12 @@
 """The network that tells, from the photo of a face alone, what in it is the face."""
 
 import itertools
+from collections.abc import Sequence
+from typing import Annotated
 
 import torch
 from basicsr.utils.registry import ARCH_REGISTRY
+from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -50,7 +53,10 @@ class DAEFREvidence(nn.Module):
         channels: at H/2, H/4, H/8, H/16, H/32.
     """
 
-    def __init__(self, channels: tuple[int, ...] = (16, 32, 64, 64, 48)) -> None:
+    def __init__(
+        self,
+        channels: Annotated[Sequence[PositiveInt], Field(min_length=LEVELS, max_length=LEVELS)] = (16, 32, 64, 64, 48),
+    ) -> None:
         super().__init__()
         if len(channels) != LEVELS:
             raise ValueError(f'channels: expected {LEVELS} numbers, got {channels}')

@@ -1,9 +1,11 @@
 """The network that mends what mixing by bands leaves: veils, blotches, double contours, noise."""
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import torch
 from basicsr.utils.registry import ARCH_REGISTRY
+from pydantic import Field, NonNegativeInt, PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -40,7 +42,11 @@ class DAEFRHarmoniser(nn.Module):
         blocks: at H/4 on the way down, and at H/8.
     """
 
-    def __init__(self, channels: Sequence[int] = (32, 48, 96), blocks: Sequence[int] = (2, 3)) -> None:
+    def __init__(
+        self,
+        channels: Annotated[Sequence[PositiveInt], Field(min_length=3, max_length=3)] = (32, 48, 96),
+        blocks: Annotated[Sequence[NonNegativeInt], Field(min_length=2, max_length=2)] = (2, 3),
+    ) -> None:
         super().__init__()
         fine, middle, coarse = channels
         self.conv_in = nn.Conv2d(4 * 9 + 2 * MAPS, fine, 3, padding=1)

@@ -1,6 +1,9 @@
 """Blocks that the encoders, the decoder, the fusion and the transformer share. Feature maps are (B, C, H, W)."""
 
+from typing import Annotated
+
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -8,6 +11,7 @@ from daefr_arch.archs.norm_conv import norm_and_conv
 from daefr_arch.kernels import can_fuse
 
 GROUPS = 32  # of every GroupNorm (Table 5)
+GroupedChannels = Annotated[int, Field(gt=0, multiple_of=GROUPS)]  # of maps that a GroupNorm takes
 
 
 def check_image_batch(x: Tensor, channels: int, size: int | None, parameter: Tensor) -> None:

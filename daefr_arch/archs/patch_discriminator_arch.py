@@ -1,6 +1,7 @@
 """The discriminator of the adversarial loss (Eq. 2)."""
 
 from basicsr.utils.registry import ARCH_REGISTRY
+from pydantic import PositiveInt
 from torch import Tensor, nn
 
 from daefr_arch.archs.layers import check_image_batch
@@ -27,7 +28,7 @@ class DAEFRPatchDiscriminator(nn.Module):
         num_layers: number of strided levels.
     """
 
-    def __init__(self, in_channels: int = 3, ch: int = 64, num_layers: int = 3) -> None:
+    def __init__(self, in_channels: PositiveInt = 3, ch: PositiveInt = 64, num_layers: PositiveInt = 3) -> None:
         super().__init__()
         self.in_channels = in_channels
         layers: list[nn.Module] = [nn.Conv2d(in_channels, ch, 4, stride=2, padding=1), nn.LeakyReLU(0.2, inplace=True)]

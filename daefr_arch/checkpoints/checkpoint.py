@@ -37,8 +37,10 @@ class Checkpoint:
     options: dict[str, Any] | None
 
 
-def read_checkpoint(path: str | Path) -> Checkpoint:
+def read_checkpoint(path: str | Path, *, param_key: str | None = None) -> Checkpoint:
     """Reads .safetensors, BasicSR's .pth (params_ema before params) or a Lightning .ckpt, on the CPU.
+
+    `param_key`: params or params_ema of a .pth that has several; where it has not, params is taken, as by BasicSR.
 
     Raises WeightsError for a missing or damaged file, for one without tensors, and for a pickle that needs more than
     `weights_only=True` allows.
@@ -48,7 +50,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
         raise WeightsError(f'no weight file at {path}')
     if path.suffix == '.safetensors':
         return _read_safetensors(path)
-    return Checkpoint(_tensors(path, _read_pickle(path)), None)
+    return Checkpoint(_tensors(path, _read_pickle(path), param_key), None)
 
 
 def _read_safetensors(path: Path) -> Checkpoint:
@@ -109,15 +111,18 @@ def _placeholder(name: str) -> type:
     return type(name.replace('.', '_'), (_Ignored,), {})
 
 
-def _tensors(path: Path, content: Any) -> StateDict:
+def _tensors(path: Path, content: Any, param_key: str | None) -> StateDict:
     if isinstance(content, Mapping):
-        content = next((content[key] for key in _BASICSR_KEYS if key in content), content)
+        keys = (param_key, 'params') if param_key else _BASICSR_KEYS
+        content = next((content[key] for key in (*keys, *_BASICSR_KEYS) if key in content), content)
     if not isinstance(content, Mapping) or not content or not all(isinstance(v, Tensor) for v in content.values()):
         raise WeightsError(f'{path}: expected a state dict, under one of {", ".join(_BASICSR_KEYS)} or at the top')
     return dict(content)
 
 
-def load_part(path: str | Path, part: str, resolution: int | None = None) -> Checkpoint:
+def load_part(
+    path: str | Path, part: str, resolution: int | None = None, *, param_key: str | None = None
+) -> Checkpoint:
     """The state dict of one part in our layout, from a file of any kind.
 
     Args:
@@ -126,10 +131,11 @@ def load_part(path: str | Path, part: str, resolution: int | None = None) -> Che
             of stage 1 does not say whose path it holds: it is taken for either. A file in our layout holds one network
             and is taken as it is.
         resolution: as in infer_options.
+        param_key: as in read_checkpoint.
 
     Raises WeightsError if an official file holds no such part, or keys that are not its kind's.
     """
-    checkpoint = read_checkpoint(path)
+    checkpoint = read_checkpoint(path, param_key=param_key)
     if not is_official(checkpoint.state_dict):
         return checkpoint
     with _naming(path):

@@ -1,5 +1,6 @@
 """Weights of an earlier stage, from the file that an option names."""
 
+import logging
 from pathlib import Path
 
 from torch import nn
@@ -8,38 +9,58 @@ from daefr_arch.checkpoints.checkpoint import load_part, read_checkpoint
 from daefr_arch.checkpoints.official_layout import key_differences, lq_codebook
 from daefr_arch.errors import WeightsError
 
+_logger = logging.getLogger('basicsr')  # the log of the training run
 
-def load_stage_network(net: nn.Module, path: str | Path, part: str, *, leave_out: tuple[str, ...] = ()) -> None:
-    """Loads a checkpoint of ours (.pth with params_ema or params, .safetensors) or an official one, strictly.
+
+def load_stage_network(
+    net: nn.Module,
+    path: str | Path,
+    part: str,
+    *,
+    strict: bool = True,
+    param_key: str | None = None,
+    leave_out: tuple[str, ...] = (),
+) -> None:
+    """Loads a checkpoint of ours (.pth with params_ema or params, .safetensors) or an official one.
 
     Args:
         net: without wrappers.
         path: the file.
         part: which network to take where the file is an official checkpoint, as in load_part.
+        strict: False takes what fits, keys and shapes, and logs what does not.
+        param_key: 'params' or 'params_ema'; None: the average, or the weights where there is none.
         leave_out: beginnings of keys that the file may have and `net` does without.
 
     Raises:
-        WeightsError: no such file, no such part, or keys or shapes that are not those of `net`.
+        WeightsError: no such file, no such part, keys or shapes that are not those of `net`, or, where `strict` is
+            False, not one that is.
     """
-    content = load_part(path, part).state_dict
+    content = load_part(path, part, param_key=param_key).state_dict
     state_dict = {key: value for key, value in content.items() if not key.startswith(leave_out)}
-    differences = key_differences(state_dict, net.state_dict())
-    if differences:
+    own = net.state_dict()
+    differences = key_differences(state_dict, own)
+    if differences and strict:
         raise WeightsError(f'{path} is not a checkpoint of {type(net).__name__} with these options: {differences}')
-    net.load_state_dict(state_dict)
+    fitting = {key: value for key, value in state_dict.items() if key in own and value.shape == own[key].shape}
+    if not fitting:
+        raise WeightsError(f'{path} has no weight of {type(net).__name__} with these options: {differences}')
+    if differences:
+        _logger.warning('%s: %d of %d weights taken: %s', path, len(fitting), len(own), differences)
+    net.load_state_dict(fitting, strict=strict)
 
 
-def load_lq_codebook(codebook: nn.Module, path: str | Path) -> None:
+def load_lq_codebook(codebook: nn.Module, path: str | Path, *, param_key: str | None = None) -> None:
     """Loads the LQ codebook of stage 2, from whichever file holds it (see lq_codebook).
 
     Args:
         codebook: VectorQuantizer.
         path: the file.
+        param_key: as in load_stage_network.
 
     Raises:
         WeightsError: no such file, no LQ codebook in it, or one of another size.
     """
-    weight = lq_codebook(read_checkpoint(path).state_dict)
+    weight = lq_codebook(read_checkpoint(path, param_key=param_key).state_dict)
     if weight is None:
         raise WeightsError(
             f'{path} holds no LQ codebook: expected an LQ autoencoder, a DAEFR with lq_control, or an official file '

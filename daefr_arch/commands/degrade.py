@@ -72,12 +72,7 @@ def _ranges(args: argparse.Namespace) -> 'DegradationRanges':
     from daefr_arch.errors import InputError, UsageError
 
     try:
-        return DegradationRanges(
-            blur_kernel_size=args.blur_kernel_size,
-            blur_sigma=args.blur_sigma,
-            downsample_range=args.downsample_range,
-            noise_range=args.noise_range,
-            jpeg_range=args.jpeg_range,
-        )
+        keys = ('blur_kernel_size', 'blur_sigma', 'downsample_range', 'noise_range', 'jpeg_range')
+        return DegradationRanges.read({key: getattr(args, key) for key in keys})
     except InputError as error:
         raise UsageError(str(error)) from error

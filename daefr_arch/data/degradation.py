@@ -7,53 +7,71 @@ so that a row of numbers is enough to repeat an image.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
 import cv2
 import numpy as np
 from basicsr.data.degradations import bivariate_Gaussian
+from pydantic import BeforeValidator, PositiveInt, model_validator
 
 from daefr_arch.data.blur import blur_and_downsample
-from daefr_arch.errors import InputError
+from daefr_arch.options.kinds import Range, Share
+from daefr_arch.options.section import OptionError, Section
+
+# lowest and highest value of each range
+_LIMITS = {
+    'blur_sigma': (1e-3, 1e3),
+    'downsample_range': (0.1, 1e3),
+    'noise_range': (0, 255),
+    'jpeg_range': (1, 100),
+    'severity_range': (0, 1),
+}
 
 
-@dataclass(frozen=True, kw_only=True)
-class DegradationRanges:
+def _several(value: Any) -> Any:
+    """GFPGAN's option files give one number."""
+    return (value,) if isinstance(value, int) else value
+
+
+class DegradationRanges(Section):
     """Ranges that the parameters of Eq. 8 are drawn from, uniformly. Names are GFPGAN's, the defaults the paper's.
 
-    The official code trains stages 1 and 2 on milder images: blur_sigma (0.1, 10), downsample_range (0.8, 8),
-    jpeg_range (60, 100). What is measured in pixels belongs to images of 512x512: halve it for 256x256.
+    What is measured in pixels belongs to images of 512x512: halve it for 256x256. `DegradationRanges.read` raises
+    InputError for wrong values.
     """
 
-    blur_kernel_size: Sequence[int] = (39, 41)  # pixels, odd; one of them is drawn
-    kernel_list: Sequence[str] = ('iso', 'aniso')
-    kernel_prob: Sequence[float] = (0.5, 0.5)
-    blur_sigma: Sequence[float] = (0.1, 15)  # pixels, of each axis of the Gaussian
-    downsample_range: Sequence[float] = (0.8, 30)  # the factor r
-    noise_range: Sequence[float] = (0, 20)  # standard deviation, of 255
-    jpeg_range: Sequence[float] = (30, 100)  # quality, rounded after the draw
-    severity_range: Sequence[float] = (1, 1)  # drawn first: the share of the four ranges, from their mild ends, in use
+    blur_kernel_size: Annotated[
+        Sequence[PositiveInt], BeforeValidator(_several, json_schema_input_type=PositiveInt | Sequence[PositiveInt])
+    ] = (39, 41)
+    """pixels, odd; one of them is drawn"""
+    kernel_list: Sequence[Literal['iso', 'aniso']] = ('iso', 'aniso')
+    """kinds of Gaussian blur"""
+    kernel_prob: Sequence[Share] = (0.5, 0.5)
+    """share of each kind"""
+    blur_sigma: Range = (0.1, 15)
+    """pixels, of each axis of the Gaussian; official code in stages 1 and 2: 0.1 to 10"""
+    downsample_range: Range = (0.8, 30)
+    """the factor r; official code in stages 1 and 2: 0.8 to 8"""
+    noise_range: Range = (0, 20)
+    """standard deviation, of 255"""
+    jpeg_range: Range = (30, 100)
+    """quality, rounded after the draw; official code in stages 1 and 2: 60 to 100"""
+    severity_range: Range = (1, 1)
+    """drawn first: the share of the four ranges, from their mild ends, that is in use"""
 
-    def __post_init__(self) -> None:
-        if isinstance(self.blur_kernel_size, int):  # GFPGAN's option files give one number
-            object.__setattr__(self, 'blur_kernel_size', (self.blur_kernel_size,))
-        for size in self.blur_kernel_size:
-            if size % 2 == 0 or size < 1:
-                raise InputError(f'blur_kernel_size: expected odd numbers, got {self.blur_kernel_size}')
-        if not set(self.kernel_list) <= {'iso', 'aniso'}:
-            raise InputError(f"kernel_list: expected 'iso' and 'aniso', got {self.kernel_list}")
+    @model_validator(mode='after')
+    def _check(self) -> 'DegradationRanges':
+        if not all(size % 2 for size in self.blur_kernel_size):
+            raise OptionError(('blur_kernel_size',), f': expected odd numbers, got {list(self.blur_kernel_size)}')
         if len(self.kernel_prob) != len(self.kernel_list) or not math.isclose(sum(self.kernel_prob), 1):
-            raise InputError(f'kernel_prob: expected one number for each kernel, sum 1, got {self.kernel_prob}')
-        limits = {
-            'blur_sigma': (1e-3, 1e3),
-            'downsample_range': (0.1, 1e3),
-            'noise_range': (0, 255),
-            'jpeg_range': (1, 100),
-            'severity_range': (0, 1),
-        }
-        for name, (lowest, highest) in limits.items():
+            problem = f': expected one number for each kernel, sum 1, got {list(self.kernel_prob)}'
+            raise OptionError(('kernel_prob',), problem)
+        for name, (lowest, highest) in _LIMITS.items():
             low, high = getattr(self, name)
             if not lowest <= low <= high <= highest:
-                raise InputError(f'{name}: expected {lowest:g} <= low <= high <= {highest:g}, got ({low}, {high})')
+                problem = f': expected {lowest:g} <= low <= high <= {highest:g}, got [{low:g}, {high:g}]'
+                raise OptionError((name,), problem)
+        return self
 
 
 @dataclass(frozen=True, kw_only=True)

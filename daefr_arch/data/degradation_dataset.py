@@ -7,34 +7,89 @@ with any number of GPUs, and after a resume. Without that sampler (a plain index
 """
 
 import logging
-from collections.abc import Sequence
-from dataclasses import fields
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal, cast
 
 import cv2
 import numpy as np
 import torch
 from basicsr.utils import img2tensor
 from basicsr.utils.registry import DATASET_REGISTRY
+from pydantic import NonNegativeInt, PositiveInt
 from torch.utils.data import Dataset
 from torchvision.transforms.functional import normalize
 
 from daefr_arch.data.degradation import DegradationRanges, degrade, draw_params
 from daefr_arch.data.draw_sampler import Draw
-from daefr_arch.data.image_source import open_source
+from daefr_arch.data.image_source import ImageSource, open_source
 from daefr_arch.errors import InputError
 from daefr_arch.io.resize import resize_square
-from daefr_arch.options.checks import check_keys
-
-# keys that BasicSR's option parser and loader use
-LOADER_KEYS = (
-    *('name', 'type', 'phase', 'scale', 'batch_size_per_gpu', 'num_worker_per_gpu', 'dataset_enlarge_ratio'),
-    *('use_shuffle', 'prefetch_mode', 'num_prefetch_queue', 'pin_memory', 'persistent_workers'),
-)
-RANGE_KEYS = tuple(field.name for field in fields(DegradationRanges))
-OWN_KEYS = ('dataroot_gt', 'io_backend', 'gt_size', 'use_hflip', 'mean', 'std', 'target', 'seed', 'on_corrupt')
+from daefr_arch.options.dataset import DATASET, DatasetOptions, IOBackend
+from daefr_arch.options.kinds import Colour
+from daefr_arch.options.registered import declared
+from daefr_arch.options.section import OptionError
 
 _logger = logging.getLogger('basicsr')  # the log of the training run
+
+
+class DegradationDatasetOptions(DegradationRanges, DatasetOptions):
+    """Faces of a folder or an LMDB, degraded by Eq. 8 while they are read."""
+
+    instead: ClassVar[Mapping[str, str]] = {
+        'out_size': 'it is called gt_size here',
+        'meta_info': 'it is called meta_info_file here, as in most of BasicSR',
+        'color_jitter_prob': 'Eq. 8 has no such step: leave it out',
+        'gray_prob': 'Eq. 8 has no such step: leave it out',
+    }
+
+    dataroot_gt: str
+    """a folder of faces, or an LMDB of `daefr make-lmdb`, with io_backend: {type: lmdb}"""
+    io_backend: IOBackend = IOBackend()
+    """where the images come from"""
+    meta_info_file: str | None = None
+    """text file with the name of an image below dataroot_gt in each line, for a part of a folder"""
+    gt_size: PositiveInt = 512
+    """side in pixels, the network's resolution; images of another size are resized"""
+    use_hflip: bool = False
+    """flip half of the samples"""
+    mean: Colour = (0.5, 0.5, 0.5)
+    """of the normalisation, RGB"""
+    std: Colour = (0.5, 0.5, 0.5)
+    """of the normalisation, RGB"""
+    target: Literal['gt', 'lq'] = 'gt'
+    """lq: yield the degraded image as gt too, for stage 1 LQ"""
+    seed: NonNegativeInt = 0
+    """of order and degradation"""
+    on_corrupt: Literal['error', 'skip'] = 'error'
+    """skip: log and count images that cannot be read, and take the next ones"""
+
+    def open_source(self) -> ImageSource:
+        """The images. Raises InputError where there are none."""
+        return open_source(self.dataroot_gt, self.io_backend, meta_info_file=self.meta_info_file)
+
+
+def check_images(datasets: Mapping[str, Any], world_size: int) -> None:
+    """Opens the folders and LMDBs of the sets that are DAEFRDegradationDataset, before anything else is done.
+
+    Args:
+        datasets: of an option file.
+        world_size: processes that share the training set.
+
+    Raises:
+        OptionError: no images, or fewer for each process than a batch needs.
+    """
+    for phase, dataset in datasets.items():
+        options = DATASET.read(dataset)
+        if not isinstance(options, DegradationDatasetOptions):
+            continue
+        try:
+            count = len(options.open_source())
+        except InputError as error:
+            raise OptionError(('datasets', phase, 'dataroot_gt'), f': {error}') from error
+        share, batch = -(-count * options.dataset_enlarge_ratio // world_size), options.batch_size_per_gpu
+        if phase == 'train' and share < batch:
+            problem = f': {share} images a process are less than batch_size_per_gpu {batch}'
+            raise OptionError(('datasets', phase), problem)
 
 
 @DATASET_REGISTRY.register()
@@ -45,41 +100,22 @@ class DAEFRDegradationDataset(Dataset):
     8-bit values as an image file would. `gt_path` and `lq_path`: the file or the LMDB key.
 
     Args:
-        opt: the dataset's part of an option file. Keys of BasicSR's loader, and
-
-            dataroot_gt (str): the folder, or the LMDB (a folder whose name ends with .lmdb). Required.
-            io_backend (dict): {type: disk} (default) or {type: lmdb}.
-            gt_size (int): side in pixels; images of another size are resized. Default: 512.
-            use_hflip (bool): flip half of the samples. Default: False.
-            mean, std (list): of the normalisation, RGB. Default: 0.5 each.
-            target (str): 'gt', or 'lq' to yield the degraded image as gt too, for stage 1 LQ. Default: 'gt'.
-            seed (int): of order and degradation. Default: 0.
-            on_corrupt (str): 'error', or 'skip' to log and count unreadable images (see `corrupt_count`) and to
-                yield the next one in their place. Default: 'error'.
-            blur_kernel_size, kernel_list, kernel_prob, blur_sigma, downsample_range, noise_range, jpeg_range,
-                severity_range: see DegradationRanges, which has the paper's values as defaults.
+        opt: the dataset's part of an option file: DegradationDatasetOptions.
 
     Raises:
         InputError: an unknown key, a wrong value, or no images; from `dataset[index]`: an image that cannot be read.
     """
 
-    option_keys: tuple[str, ...] = (*LOADER_KEYS, *RANGE_KEYS, *OWN_KEYS)
+    Options: ClassVar[type[DegradationDatasetOptions]] = DegradationDatasetOptions
+    options: DegradationDatasetOptions
 
     def __init__(self, opt: dict[str, Any]) -> None:
         where = f'dataset {opt.get("name", type(self).__name__)}'
-        check_keys(opt, self.option_keys, where=where)
-        if 'dataroot_gt' not in opt:
-            raise InputError(f'{where}: dataroot_gt is missing: a folder of faces or an LMDB')
+        section, closed = declared(type(self), DegradationDatasetOptions)
         self.opt = opt
-        self.ranges = DegradationRanges(**{key: opt[key] for key in RANGE_KEYS if key in opt})
-        self.gt_size = int(opt.get('gt_size', 512))
-        self.use_hflip = bool(opt.get('use_hflip', False))
-        self.mean = list(opt.get('mean', (0.5, 0.5, 0.5)))
-        self.std = list(opt.get('std', (0.5, 0.5, 0.5)))
-        self.target = _one_of(opt, 'target', ('gt', 'lq'), where)
-        self.on_corrupt = _one_of(opt, 'on_corrupt', ('error', 'skip'), where)
-        self.seed = int(opt.get('seed', 0))
-        self.source = open_source(opt['dataroot_gt'], opt.get('io_backend', {'type': 'disk'}), where=where)
+        self.options = cast(DegradationDatasetOptions, section.read(opt, (where,), closed=closed))
+        self.seed = self.options.seed  # DrawSampler's
+        self.source = self.options.open_source()
         # one flag for each image, in memory that worker processes share with this one
         self._corrupt = torch.zeros(len(self.source), dtype=torch.uint8).share_memory_()
         self._drawn_without_epoch = False
@@ -95,16 +131,16 @@ class DAEFRDegradationDataset(Dataset):
     def __getitem__(self, index: int) -> dict[str, Any]:
         rng = np.random.default_rng(self._draw_key(index))
         image, path = self._read_or_skip(int(index))
-        if self.use_hflip and rng.random() < 0.5:
+        if self.options.use_hflip and rng.random() < 0.5:
             image = np.ascontiguousarray(image[:, ::-1])
         lq, gt = self._degrade(image.astype(np.float32) / 255, rng)
         lq_tensor = self._to_tensor(np.rint(lq * 255) / np.float32(255))
-        gt_tensor = lq_tensor.clone() if self.target == 'lq' else self._to_tensor(gt)
+        gt_tensor = lq_tensor.clone() if self.options.target == 'lq' else self._to_tensor(gt)
         return {'lq': lq_tensor, 'gt': gt_tensor, 'lq_path': path, 'gt_path': path}
 
     def _degrade(self, face: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """(lq, gt) of a face, all (S, S, 3) float32 BGR in [0, 1]."""
-        return degrade(face, draw_params(self.ranges, rng)), face
+        return degrade(face, draw_params(self.options, rng)), face
 
     def _draw_key(self, index: int) -> Sequence[int]:
         if isinstance(index, Draw):
@@ -119,7 +155,7 @@ class DAEFRDegradationDataset(Dataset):
             try:
                 return self._read(candidate), self.source.names[candidate]
             except InputError as error:
-                if self.on_corrupt == 'error':
+                if self.options.on_corrupt == 'error':
                     raise
                 if not self._corrupt[candidate]:
                     self._corrupt[candidate] = 1
@@ -133,16 +169,11 @@ class DAEFRDegradationDataset(Dataset):
         if image is None:
             raise InputError(f'{name} of {self.opt["dataroot_gt"]}: missing, damaged, or not an image')
         try:
-            return resize_square(image, self.gt_size)
+            return resize_square(image, self.options.gt_size)
         except InputError as error:
             raise InputError(f'{name} of {self.opt["dataroot_gt"]}: {error}') from error
 
     def _to_tensor(self, image: np.ndarray) -> torch.Tensor:
-        return normalize(img2tensor(image, bgr2rgb=True, float32=True), self.mean, self.std, inplace=True)
-
-
-def _one_of(opt: dict[str, Any], key: str, valid: Sequence[str], where: str) -> str:
-    value = opt.get(key, valid[0])
-    if value not in valid:
-        raise InputError(f'{where}: {key}: expected {" or ".join(valid)}, got {value!r}')
-    return value
+        return normalize(
+            img2tensor(image, bgr2rgb=True, float32=True), self.options.mean, self.options.std, inplace=True
+        )

@@ -1,20 +1,39 @@
 """Photos of faces, what a restoration network made of them, and the truth, from strips of three images."""
 
-from typing import Any
+from typing import Any, cast
 
 import cv2
 import numpy as np
 import torch
 from basicsr.utils import img2tensor
 from basicsr.utils.registry import DATASET_REGISTRY
+from pydantic import NonNegativeInt, PositiveInt
 from torch.utils.data import Dataset
 
-from daefr_arch.data.degradation_dataset import LOADER_KEYS
 from daefr_arch.data.draw_sampler import Draw
 from daefr_arch.data.face_warp import warp_face
 from daefr_arch.data.image_source import open_source
 from daefr_arch.errors import InputError
-from daefr_arch.options.checks import check_keys
+from daefr_arch.options.dataset import DatasetOptions, IOBackend
+from daefr_arch.options.kinds import Share
+from daefr_arch.options.registered import declared
+
+
+class HarmoniserDatasetOptions(DatasetOptions):
+    """Photos, what a restoration network made of them, and the truth, from strips."""
+
+    dataroot_gt: str
+    """the folder of strips that `daefr network-faces` made"""
+    io_backend: IOBackend = IOBackend()
+    """where the strips come from"""
+    crop_size: PositiveInt | None = None
+    """side of a random part of each strip's images that is yielded; ~: whole images"""
+    use_hflip: bool = False
+    """flip half of the samples"""
+    vary: Share = 0.0
+    """how often a network's face is varied, so that other networks fit as well"""
+    seed: NonNegativeInt = 0
+    """of order and variation"""
 
 
 @DATASET_REGISTRY.register()
@@ -27,32 +46,21 @@ class DAEFRHarmoniserDataset(Dataset):
     brightness and colour, sharper or softer, features of another shape and a little beside their places.
 
     Args:
-        opt: keys of BasicSR's loader, and
-
-            dataroot_gt (str): the folder of the strips. Required.
-            io_backend (dict): {type: disk} (default) or {type: lmdb}.
-            crop_size (int): side of a random part of each strip's images that is yielded. Default: whole images.
-            use_hflip (bool): flip half of the samples. Default: False.
-            vary (float): how often a network's face is varied. Default: 0.
-            seed (int): of order and variation. Default: 0.
+        opt: the dataset's part of an option file: HarmoniserDatasetOptions.
 
     Raises:
         InputError: an unknown key, or no images; from `dataset[index]`: an image that is no strip.
     """
 
-    option_keys = (*LOADER_KEYS, 'dataroot_gt', 'io_backend', 'crop_size', 'use_hflip', 'vary', 'seed')
+    Options = HarmoniserDatasetOptions
 
     def __init__(self, opt: dict[str, Any]) -> None:
+        section, closed = declared(type(self), HarmoniserDatasetOptions)
         where = f'dataset {opt.get("name", type(self).__name__)}'
-        check_keys(opt, self.option_keys, where=where)
-        if 'dataroot_gt' not in opt:
-            raise InputError(f'{where}: dataroot_gt is missing: a folder that `daefr network-faces` made')
         self.opt = opt
-        self.crop_size: int | None = opt.get('crop_size')
-        self.use_hflip = bool(opt.get('use_hflip', False))
-        self.vary = float(opt.get('vary', 0))
-        self.seed = int(opt.get('seed', 0))
-        self.source = open_source(opt['dataroot_gt'], opt.get('io_backend', {'type': 'disk'}), where=where)
+        self.options = cast(HarmoniserDatasetOptions, section.read(opt, (where,), closed=closed))
+        self.seed = self.options.seed  # DrawSampler's
+        self.source = open_source(self.options.dataroot_gt, self.options.io_backend)
 
     def __len__(self) -> int:
         return len(self.source)
@@ -66,13 +74,13 @@ class DAEFRHarmoniserDataset(Dataset):
         key = (self.seed, index.epoch, index.position) if isinstance(index, Draw) else (self.seed, int(index))
         rng = np.random.default_rng(key)
         photo, network, truth = np.split(strip.astype(np.float32) / 255, 3, axis=1)
-        if rng.random() < self.vary:
+        if rng.random() < self.options.vary:
             network = _varied(network, rng)
         images = [photo, network, truth]
-        top, left = (int(draw * (len(photo) - (self.crop_size or len(photo)) + 1)) for draw in rng.random(2))
-        if self.crop_size:
-            images = [image[top : top + self.crop_size, left : left + self.crop_size] for image in images]
-        if self.use_hflip and rng.random() < 0.5:
+        size = self.options.crop_size or len(photo)
+        top, left = (int(draw * (len(photo) - size + 1)) for draw in rng.random(2))
+        images = [image[top : top + size, left : left + size] for image in images]
+        if self.options.use_hflip and rng.random() < 0.5:
             images = [image[:, ::-1] for image in images]
         tensors: list[torch.Tensor] = [
             img2tensor(np.ascontiguousarray(image), bgr2rgb=True, float32=True) * 2 - 1 for image in images

@@ -4,13 +4,12 @@ import functools
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from basicsr.utils import FileClient
 
 from daefr_arch.errors import InputError
 from daefr_arch.io.image_listing import list_images
-from daefr_arch.options.checks import check_keys
+from daefr_arch.options.dataset import IOBackend
 
 META_INFO = 'meta_info.txt'
 
@@ -42,36 +41,37 @@ class ImageSource:
             raise InputError(f'{name}: cannot be read: {error.strerror}') from error
 
 
-def open_source(dataroot: str, io_backend: dict[str, Any], *, where: str) -> ImageSource:
-    """The images of BasicSR's options `dataroot_gt` and `io_backend`; `where` begins the messages of errors.
+def open_source(dataroot: str, io_backend: IOBackend, *, meta_info_file: str | None = None) -> ImageSource:
+    """The images of BasicSR's options `dataroot_gt`, `io_backend` and `meta_info_file`.
 
     Raises:
-        InputError: another backend than disk and lmdb, no images, or an LMDB without meta_info.txt.
+        InputError: no images, an LMDB without meta_info.txt, or a list that cannot be read.
     """
-    check_keys(io_backend, ('type',), where=f'{where}: io_backend')
-    backend = io_backend.get('type', 'disk')
-    if backend == 'disk':
-        return ImageSource([str(path) for path in list_images(dataroot, recursive=True)])
-    if backend == 'lmdb':
-        return ImageSource(read_keys(dataroot), lmdb_path=str(dataroot))
-    raise InputError(f'{where}: io_backend.type: expected disk or lmdb, got {backend!r}')
+    if io_backend.type == 'lmdb':
+        if meta_info_file is not None:
+            raise InputError(f'meta_info_file: an LMDB has its own list, {META_INFO}; make one of these images')
+        return ImageSource(read_names(Path(dataroot) / META_INFO, keys=True), lmdb_path=str(dataroot))
+    if meta_info_file is not None:
+        return ImageSource([str(Path(dataroot) / name) for name in read_names(meta_info_file)])
+    return ImageSource([str(path) for path in list_images(dataroot, recursive=True)])
 
 
-def read_keys(lmdb_path: str | Path) -> list[str]:
-    """The keys of a BasicSR LMDB, from the lines `KEY.png (h,w,c) level` of its meta_info.txt.
+def read_names(meta_info_file: str | Path, *, keys: bool = False) -> list[str]:
+    """The names in the lines `NAME.png (h,w,c) level` of one of BasicSR's lists; what follows the name may lack.
+
+    `keys`: without the suffix, as they are in an LMDB.
 
     Raises:
         InputError: the file is missing or empty.
     """
-    meta = Path(lmdb_path) / META_INFO
     try:
-        lines = meta.read_text(encoding='utf-8').splitlines()
+        lines = Path(meta_info_file).read_text(encoding='utf-8').splitlines()
     except OSError as error:
-        raise InputError(f'{meta}: cannot be read ({error.strerror}); `daefr make-lmdb` makes it') from error
-    keys = [line.rsplit(' (', 1)[0].rsplit('.', 1)[0] for line in lines if line.strip()]
-    if not keys:
-        raise InputError(f'{meta}: lists no images')
-    return keys
+        raise InputError(f'{meta_info_file}: cannot be read ({error.strerror}); `daefr make-lmdb` makes it') from error
+    names = [line.rsplit(' (', 1)[0].strip() for line in lines if line.strip()]
+    if not names:
+        raise InputError(f'{meta_info_file}: lists no images')
+    return [name.rsplit('.', 1)[0] for name in names] if keys else names
 
 
 @functools.lru_cache(maxsize=16)

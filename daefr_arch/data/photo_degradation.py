@@ -7,7 +7,7 @@ shows the face (`appearance`, which the truth shares), then what hides the face 
 import functools
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from daefr_arch.data.degradation import (
     shrunk_size,
 )
 from daefr_arch.errors import InputError
+from daefr_arch.options.kinds import Share
 
 Step = Callable[[np.ndarray], np.ndarray]
 UPSCALING = ('linear', 'linear', 'cubic', 'cubic', 'lanczos', 'area', 'nearest')  # drawn with equal probability
@@ -32,23 +33,23 @@ UPSCALING = ('linear', 'linear', 'cubic', 'cubic', 'lanczos', 'area', 'nearest')
 class StepProbabilities:
     """How often each step is drawn, in [0, 1]; `untouched` leaves out everything but the appearance."""
 
-    untouched: float = 0.06
-    grey: float = 0.15
-    toned: float = 0.1
-    dark: float = 0.15
-    faded: float = 0.1
-    crisp: float = 0.2
-    grain: float = 0.25
-    halftone: float = 0.05
-    cracks: float = 0.1
-    folds: float = 0.06
-    dust: float = 0.1
-    stains: float = 0.06
-    motion: float = 0.08
-    denoise: float = 0.12
-    eq8: float = 0.8
-    sharpen: float = 0.15
-    jpeg_again: float = 0.3
+    untouched: Share = 0.06
+    grey: Share = 0.15
+    toned: Share = 0.1
+    dark: Share = 0.15
+    faded: Share = 0.1
+    crisp: Share = 0.2
+    grain: Share = 0.25
+    halftone: Share = 0.05
+    cracks: Share = 0.1
+    folds: Share = 0.06
+    dust: Share = 0.1
+    stains: Share = 0.06
+    motion: Share = 0.08
+    denoise: Share = 0.12
+    eq8: Share = 0.8
+    sharpen: Share = 0.15
+    jpeg_again: Share = 0.3
 
     def __post_init__(self) -> None:
         for name in (item.name for item in fields(self)):
@@ -145,8 +146,8 @@ def _appearance(draws: _Draws, chances: StepProbabilities) -> Sequence[Step]:
         white = [min(1.0, lightest + cast * draws.uniform(-0.5, 0.5)) for _ in range(3)]
         steps.append(functools.partial(photo_appearance.fade, black=black, white=white))
     if draws.chance(chances.crisp):
-        numbers = {'amount': draws.uniform(0.2, 1.2), 'radius': draws.uniform(0.5, 1)}
-        steps.append(functools.partial(photo_processing.sharpen, **numbers))
+        amount, radius = draws.uniform(0.2, 1.2), draws.uniform(0.5, 1)
+        steps.append(functools.partial(photo_processing.sharpen, amount=amount, radius=radius))
     return steps
 
 
@@ -211,7 +212,7 @@ def _eased(ranges: DegradationRanges, severity: float) -> DegradationRanges:
         for low, high in (getattr(ranges, name),)
     }
     worst, best = ranges.jpeg_range
-    return replace(ranges, jpeg_range=(best - (best - worst) * severity, best), **ends)
+    return ranges.model_copy(update={'jpeg_range': (best - (best - worst) * severity, best), **ends})
 
 
 def _eq8(image: np.ndarray, *, params: DegradationParams, kernel: str) -> np.ndarray:

@@ -1,7 +1,10 @@
 """The adversarial loss (Eq. 2 and 3) with the adaptive weight of VQGAN (Esser et al., CVPR 2021)."""
 
+from typing import Literal
+
 from basicsr.losses.gan_loss import GANLoss
 from basicsr.utils.registry import LOSS_REGISTRY
+from pydantic import NonNegativeFloat, PositiveInt
 from torch import Tensor, nn
 
 from daefr_arch.losses.precision import at_least_float32
@@ -27,14 +30,18 @@ class DAEFRAdversarialLoss(nn.Module):
 
     Args:
         loss_weight: weight of the autoencoder's part (lambda_adv).
-        gan_type: 'hinge' (official) or 'vanilla' (Eq. 2); BasicSR's GANLoss computes them.
+        gan_type: 'hinge' (official), 'vanilla' (Eq. 2) or another one of BasicSR's GANLoss, which computes them.
         adaptive: multiplies the autoencoder's part by `adaptive_weight` (official).
         start_iteration: first iteration, counted from 1, at which the discriminator and its loss take part
             (official: 30001 in stage 1, 11 in stage 2).
     """
 
     def __init__(
-        self, loss_weight: float = 0.8, gan_type: str = 'hinge', adaptive: bool = False, start_iteration: int = 1
+        self,
+        loss_weight: NonNegativeFloat = 0.8,
+        gan_type: Literal['hinge', 'vanilla', 'lsgan', 'wgan', 'wgan_softplus'] = 'hinge',
+        adaptive: bool = False,
+        start_iteration: PositiveInt = 1,
     ) -> None:
         super().__init__()
         self.criterion = GANLoss(gan_type)

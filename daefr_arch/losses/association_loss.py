@@ -1,9 +1,11 @@
 """The association loss of the two encoders' patch features (Sec. 3.2, Eq. 4)."""
 
 import math
+from typing import Literal
 
 import torch
 from basicsr.utils.registry import LOSS_REGISTRY
+from pydantic import NonNegativeFloat, PositiveFloat
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -55,11 +57,11 @@ class DAEFRAssociationLoss(nn.Module):
 
     def __init__(
         self,
-        form: str = 'cross_entropy',
-        scope: str = 'image',
-        temperature: float = 0.07,
+        form: Literal['cross_entropy', 'l1', 'l2'] = 'cross_entropy',
+        scope: Literal['image', 'batch'] = 'image',
+        temperature: PositiveFloat = 0.07,
         learn_temperature: bool = False,
-        loss_weight: float = 1.0,
+        loss_weight: NonNegativeFloat = 1.0,
     ) -> None:
         super().__init__()
         if form not in FORMS:

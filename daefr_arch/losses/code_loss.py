@@ -1,6 +1,9 @@
 """The code loss of the codebook stages (Eq. 2)."""
 
+from typing import Literal
+
 from basicsr.utils.registry import LOSS_REGISTRY
+from pydantic import NonNegativeFloat
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -26,7 +29,11 @@ class DAEFRCodeLoss(nn.Module):
     """
 
     def __init__(
-        self, beta: float = 0.25, form: str = 'paper', codebook_term: bool = True, loss_weight: float = 1.0
+        self,
+        beta: NonNegativeFloat = 0.25,
+        form: Literal['paper', 'official'] = 'paper',
+        codebook_term: bool = True,
+        loss_weight: NonNegativeFloat = 1.0,
     ) -> None:
         super().__init__()
         if form not in FORMS:

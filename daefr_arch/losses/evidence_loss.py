@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import torch
 from basicsr.utils.registry import LOSS_REGISTRY
+from pydantic import NonNegativeFloat, PositiveFloat
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -32,7 +33,7 @@ class DAEFREvidenceLoss(nn.Module):
         beta: where the loss turns from square to linear, in units of the logarithm.
     """
 
-    def __init__(self, loss_weight: float = 1.0, beta: float = 0.5) -> None:
+    def __init__(self, loss_weight: NonNegativeFloat = 1.0, beta: PositiveFloat = 0.5) -> None:
         super().__init__()
         self.loss_weight = loss_weight
         self.beta = beta

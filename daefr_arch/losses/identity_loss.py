@@ -4,6 +4,7 @@ from pathlib import Path
 
 import torch
 from basicsr.utils.registry import LOSS_REGISTRY
+from pydantic import NonNegativeFloat
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -41,7 +42,7 @@ class DAEFRIdentityLoss(nn.Module):
     Raises WeightsError where the file or the package onnx2torch is missing.
     """
 
-    def __init__(self, embedding_network: str, loss_weight: float = 1.0) -> None:
+    def __init__(self, embedding_network: str, loss_weight: NonNegativeFloat = 1.0) -> None:
         super().__init__()
         self.loss_weight = loss_weight
         self.network = load_embedding_network(embedding_network)

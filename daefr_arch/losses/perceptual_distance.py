@@ -4,6 +4,7 @@ Each distance is a frozen module: forward(x, y), both (B, 3, H, W) in [-1, 1], R
 """
 
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,7 @@ from daefr_arch.checkpoints import fetch, load_lpips, read_checkpoint
 from daefr_arch.errors import WeightsError
 from daefr_arch.losses.precision import at_least_float32
 
+Backbone = Literal['vgg19', 'lpips', 'efficientnet_lite0']
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 VGG19_LAYERS = (2, 7, 16, 25, 34)  # conv1_2, conv2_2, conv3_4, conv4_4, conv5_4

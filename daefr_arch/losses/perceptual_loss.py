@@ -4,10 +4,11 @@ import logging
 from collections.abc import Sequence
 
 from basicsr.utils.registry import LOSS_REGISTRY
+from pydantic import NonNegativeFloat
 from torch import Tensor, nn
 
 from daefr_arch.errors import WeightsError
-from daefr_arch.losses.perceptual_distance import build_perceptual_distance
+from daefr_arch.losses.perceptual_distance import Backbone, build_perceptual_distance
 
 _logger = logging.getLogger('basicsr')  # the log of the training run
 
@@ -24,7 +25,7 @@ class DAEFRPerceptualLoss(nn.Module):
     Raises WeightsError where no backbone's weights can be had, ValueError for an unknown name.
     """
 
-    def __init__(self, backbone: str | Sequence[str] = 'vgg19', loss_weight: float = 1.0) -> None:
+    def __init__(self, backbone: Backbone | Sequence[Backbone] = 'vgg19', loss_weight: NonNegativeFloat = 1.0) -> None:
         super().__init__()
         self.loss_weight = loss_weight
         self.backbone, self.distance = _first_available([backbone] if isinstance(backbone, str) else list(backbone))

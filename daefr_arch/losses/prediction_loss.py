@@ -3,10 +3,12 @@
 from typing import NamedTuple
 
 from basicsr.utils.registry import LOSS_REGISTRY
+from pydantic import NonNegativeFloat
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from daefr_arch.losses.precision import at_least_float32
+from daefr_arch.options.kinds import Share
 
 
 class PredictionLosses(NamedTuple):
@@ -29,7 +31,12 @@ class DAEFRPredictionLoss(nn.Module):
         label_smoothing: of the cross entropy; 0 in the paper.
     """
 
-    def __init__(self, feature_weight: float = 10.0, index_weight: float = 1.0, label_smoothing: float = 0.0) -> None:
+    def __init__(
+        self,
+        feature_weight: NonNegativeFloat = 10.0,
+        index_weight: NonNegativeFloat = 1.0,
+        label_smoothing: Share = 0.0,
+    ) -> None:
         super().__init__()
         self.feature_weight = feature_weight
         self.index_weight = index_weight

@@ -1,6 +1,7 @@
 """Identity distance: the angle between the face embeddings of result and ground truth."""
 
 import math
+from typing import Literal
 
 import numpy as np
 from basicsr.utils.registry import METRIC_REGISTRY
@@ -52,7 +53,7 @@ def daefr_ida(
     img2: np.ndarray | None,
     *,
     backend: str = 'arcface',
-    unit: str = 'radians',
+    unit: Literal['radians', 'degrees'] = 'radians',
     device: str = 'cpu',
 ) -> float:
     """`IDA` of one FFHQ-aligned face, BGR uint8 (S, S, 3), and its ground truth of the same size; in [0, pi].

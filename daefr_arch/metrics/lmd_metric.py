@@ -1,5 +1,7 @@
 """Landmark distance of result and ground truth."""
 
+from typing import Literal
+
 import numpy as np
 from basicsr.utils.registry import METRIC_REGISTRY
 
@@ -38,7 +40,13 @@ class LMD(ImageMetric):
 
 
 @METRIC_REGISTRY.register()
-def daefr_lmd(img: np.ndarray, img2: np.ndarray | None, *, backend: str = 'awing', device: str = 'cpu') -> float:
+def daefr_lmd(
+    img: np.ndarray,
+    img2: np.ndarray | None,
+    *,
+    backend: Literal['awing', 'dlib'] = 'awing',
+    device: str = 'cpu',
+) -> float:
     """`LMD` of one FFHQ-aligned face, BGR uint8 (S, S, 3), and its ground truth of the same size; from 0 up.
 
     Raises:

@@ -2,6 +2,7 @@
 
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -61,7 +62,7 @@ def daefr_lpips(
     img: np.ndarray,
     img2: np.ndarray | None,
     *,
-    net: str = 'vgg',
+    net: Literal['vgg', 'alex'] = 'vgg',
     weights: str | Path | None = None,
     device: str = 'cpu',
 ) -> float:

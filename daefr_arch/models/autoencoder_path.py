@@ -1,38 +1,58 @@
 """An autoencoder in training with its discriminator: stage 1 has one, stage 2 has two (Eq. 3)."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from basicsr.losses import build_loss
+from pydantic import model_validator
 from torch import Tensor, nn
 from torch.nn.grad import conv2d_weight
 from torch.nn.parallel import DistributedDataParallel
 
 from daefr_arch.archs.codebook_arch import CodebookOutput, DAEFRCodebook
-from daefr_arch.errors import InputError
 from daefr_arch.losses.precision import at_least_float32
 from daefr_arch.models.codebook_updates import CodebookUpdates, code_counts, codebook_statistics
-from daefr_arch.models.image_losses import ImageLosses
+from daefr_arch.models.image_losses import ImageLosses, ImageLossOptions
+from daefr_arch.options.registered import Arguments, Loss
+from daefr_arch.options.run_file import Optimiser
+from daefr_arch.options.section import OptionError
 
 
 def _without_wrapper(net: nn.Module) -> Any:
     return net.module if isinstance(net, DistributedDataParallel) else net
 
 
+class AutoencoderOptions(ImageLossOptions):
+    """`train` of the stages that train autoencoders."""
+
+    pixel_opt: Loss
+    """L1 distance of image and reconstruction"""
+    code_opt: Loss
+    """what binds features and codes"""
+    gan_opt: Loss | None = None
+    """adversarial loss; ~: no discriminator"""
+    codebook_opt: Annotated[dict[str, Any], Arguments(CodebookUpdates, given=('codebook',))] | None = None
+    """updates of the codebook beyond the gradient"""
+    optim_g: Optimiser
+    """of the autoencoder"""
+    optim_d: Optimiser | None = None
+    """of the discriminator, with gan_opt"""
+
+    @model_validator(mode='after')
+    def _discriminator_has_optimiser(self) -> 'AutoencoderOptions':
+        if self.gan_opt and not self.optim_d:
+            raise OptionError(('optim_d',), ' is missing: gan_opt trains a discriminator')
+        return self
+
+
 class AutoencoderLosses(nn.Module):
-    """The losses of an autoencoder path: `image` (ImageLosses), `code`, and `adversarial`, None without gan_opt.
+    """The losses of an autoencoder path: `image` (ImageLosses), `code`, and `adversarial`, None without gan_opt."""
 
-    Raises InputError where pixel_opt or code_opt is missing in the `train` options.
-    """
-
-    def __init__(self, train_opt: dict[str, Any]) -> None:
+    def __init__(self, options: AutoencoderOptions) -> None:
         super().__init__()
-        for key in ('pixel_opt', 'code_opt'):
-            if not train_opt.get(key):
-                raise InputError(f'train.{key} is missing: an autoencoder is not trained without it')
-        self.image = ImageLosses(train_opt)
-        self.code = build_loss(train_opt['code_opt'])
-        self.adversarial: Any = build_loss(train_opt['gan_opt']) if train_opt.get('gan_opt') else None
+        self.image = ImageLosses(options)
+        self.code = build_loss(options.code_opt)
+        self.adversarial: Any = build_loss(options.gan_opt) if options.gan_opt else None
 
 
 class AutoencoderPath:

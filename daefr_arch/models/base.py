@@ -31,7 +31,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import torch
 from basicsr.archs import build_network
@@ -42,60 +42,45 @@ from torch.optim import Optimizer
 
 from daefr_arch.checkpoints import load_stage_network, network_file, save_durably
 from daefr_arch.errors import InputError, WeightsError
-from daefr_arch.models.codebook_updates import CodebookUpdates
 from daefr_arch.models.distributed import broadcast_from_first, gather_objects, synchronise_batch_norm, world_size
 from daefr_arch.models.loss_log import LossLog, peak_memory_gib
 from daefr_arch.models.random_states import get_random_states, set_random_states
 from daefr_arch.models.validation import BestRecord, validate
+from daefr_arch.options.run_file import OptionFile
+from daefr_arch.options.run_options import read_run_options
 
 if TYPE_CHECKING:  # TensorBoard is for training, and this module is imported wherever photos are restored
     from torch.utils.tensorboard import SummaryWriter
 
 _logger = logging.getLogger('basicsr')  # the log of the training run
-# options under `train` of every stage
-BASE_TRAIN_KEYS = (
-    'total_iter',
-    'warmup_iter',
-    'scheduler',
-    'amp',
-    'grad_clip',
-    'ema_decay',
-    'compile',
-    'channels_last',
-)
 _AMP_TYPES = {None: None, 'bf16': torch.bfloat16, 'fp16': torch.float16}
 
 
 class DAEFRBaseModel(BaseModel):
     """Base of the stages; see the module's docstring for what a stage writes.
 
-    Options under `train`: amp (bf16 | fp16; none: float32), grad_clip (largest norm of an optimiser's gradient),
-    ema_decay (0: none), compile, channels_last (both false), optim_<label>, scheduler, and BasicSR's own.
+    Args:
+        opt: the options of the file, as BasicSR's parser gives them; a stage declares as its `Options` what they are.
 
     Attributes:
+        opt: the options as BasicSR has them.
+        options: the same, checked, with their defaults.
         nets: label -> trained network as `prepare` returned it; these are saved.
         emas: label -> its moving average, if there is one.
         lq, gt: the batch, (B, 3, R, R), RGB in [-1, 1], on `device`; gt is None where the dataset has none.
         paths: file names of the batch.
     """
 
-    base_train_keys = BASE_TRAIN_KEYS
-    train_sections: ClassVar[dict[str, type]] = {'codebook_opt': CodebookUpdates}  # whose arguments are their keys
-    train_keys: tuple[str, ...] = ()  # options that a stage reads from `train` besides the ones above
-    path_keys: tuple[str, ...] = ()  # options that a stage reads from `path` besides BasicSR's own
+    Options: ClassVar[type[OptionFile]] = OptionFile
+    options: OptionFile
 
     lq: Tensor
     gt: Tensor | None
 
     def __init__(self, opt: dict[str, Any]) -> None:
         super().__init__(opt)
-        self.train_opt: dict[str, Any] = opt.get('train') or {}
-        amp = self.train_opt.get('amp')
-        if amp not in _AMP_TYPES:
-            raise InputError(f'train.amp: expected bf16, fp16 or nothing, got {amp!r}')
-        self.amp_type = _AMP_TYPES[amp]
-        self.grad_clip: float | None = self.train_opt.get('grad_clip')
-        self.ema_decay = float(self.train_opt.get('ema_decay') or 0)
+        self.options = cast(OptionFile, read_run_options(opt, is_train=self.is_train))
+        self.amp_type = _AMP_TYPES[self.options.train.amp]
         self.nets: dict[str, nn.Module] = {}
         self.emas: dict[str, nn.Module] = {}
         self.best = BestRecord()
@@ -104,7 +89,7 @@ class DAEFRBaseModel(BaseModel):
         self._samples, self._log_time = 0, time.perf_counter()
         self.init_networks()
         if self.is_train:
-            self.scaler = torch.amp.GradScaler(self.device.type, enabled=amp == 'fp16')
+            self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.amp_type is torch.float16)
             self.init_training()
             self.setup_schedulers()
             for net in (*self.nets.values(), *self.emas.values()):
@@ -128,10 +113,9 @@ class DAEFRBaseModel(BaseModel):
 
     # Networks and optimisers
 
-    @property
-    def resuming(self) -> bool:
-        """Whether a training state will be loaded, with the weights of all `nets`."""
-        return bool(self.opt['path'].get('resume_state'))
+    def resuming(self, label: str) -> bool:
+        """Whether the weights of network_<label> will come with a training state."""
+        return self.options.path.resumes(label)
 
     def build(self, label: str, part: str) -> nn.Module:
         """network_<label> of the options, with the weights that path.pretrain_network_<label> names, if any.
@@ -139,10 +123,27 @@ class DAEFRBaseModel(BaseModel):
         `part`: as in checkpoints.load_part.
         """
         net = build_network(self.opt[f'network_{label}'])
-        path = self.opt['path'].get(f'pretrain_network_{label}')
-        if path and not self.resuming:
-            load_stage_network(net, path, part)
+        if self.start_file(label) and not self.resuming(label):
+            self.load_start(net, label, part)
         return net
+
+    def start_file(self, label: str) -> str | None:
+        """path.pretrain_network_<label>."""
+        return self.opt['path'].get(f'pretrain_network_{label}')
+
+    def load_start(self, net: nn.Module, label: str, part: str, *, leave_out: tuple[str, ...] = ()) -> None:
+        """Loads path.pretrain_network_<label>, by path.strict_load_<label> and path.param_key_<label>.
+
+        `part`, `leave_out`: as in load_stage_network.
+
+        Raises:
+            InputError: no file is named.
+        """
+        file, path = self.start_file(label), self.opt['path']
+        if not file:
+            raise InputError(f'path.pretrain_network_{label} is missing: name the checkpoint of an earlier stage')
+        strict, key = path.get(f'strict_load_{label}', True), path.get(f'param_key_{label}')
+        load_stage_network(net, file, part, strict=strict, param_key=key, leave_out=leave_out)
 
     def prepare(self, label: str, net: nn.Module, *, ema: bool = True) -> nn.Module:
         """Puts a network on the device, wraps it for training and takes it into the checkpoints as net_<label>.
@@ -150,13 +151,13 @@ class DAEFRBaseModel(BaseModel):
         Its frozen parts must already be frozen. `ema`: whether train.ema_decay applies to it.
         """
         net = net.to(self.device)
-        if self.train_opt.get('channels_last'):
+        if self.options.train.channels_last:
             net = net.to(memory_format=torch.channels_last)
-        if self.is_train and ema and self.ema_decay:
+        if self.is_train and ema and self.options.train.ema_decay:
             self.emas[label] = deepcopy(net).eval().requires_grad_(False)
         if self.is_train and self.opt['dist']:
             net = synchronise_batch_norm(net, self.device)
-        if self.train_opt.get('compile'):
+        if self.options.train.compile:
             net.compile()
         self.print_network(net)
         if self.is_train and self.opt['dist'] and any(p.requires_grad for p in net.parameters()):
@@ -164,7 +165,7 @@ class DAEFRBaseModel(BaseModel):
             net = DistributedDataParallel(
                 net,
                 broadcast_buffers=False,
-                find_unused_parameters=self.opt.get('find_unused_parameters', False),
+                find_unused_parameters=self.options.find_unused_parameters,
             )
         self.nets[label] = net.train(self.is_train)
         return net
@@ -175,7 +176,7 @@ class DAEFRBaseModel(BaseModel):
 
     def add_optimizer(self, label: str, *nets: nn.Module) -> Optimizer:
         """The optimiser that train.optim_<label> describes, for what is not frozen in `nets`."""
-        options = dict(self.train_opt[f'optim_{label}'])
+        options = dict(self.opt['train'][f'optim_{label}'])
         parameters = [p for net in nets for p in net.parameters() if p.requires_grad]
         optimizer = self.get_optimizer(options.pop('type'), parameters, **options)
         self.optimizers.append(optimizer)
@@ -189,7 +190,7 @@ class DAEFRBaseModel(BaseModel):
 
     def feed_data(self, data: dict[str, Any]) -> None:
         """Takes a batch: `lq`, `gt` (or one of them), `lq_path`, `gt_path`."""
-        layout = torch.channels_last if self.train_opt.get('channels_last') else torch.contiguous_format
+        layout = torch.channels_last if self.options.train.channels_last else torch.contiguous_format
         images = {
             key: data[key].to(self.device, non_blocking=True, memory_format=layout)
             for key in ('lq', 'gt')
@@ -203,10 +204,10 @@ class DAEFRBaseModel(BaseModel):
         """zero_grad, backward, clip and step of one optimiser."""
         optimizer.zero_grad(set_to_none=True)
         self.scaler.scale(loss).backward()
-        if self.grad_clip:
+        if self.options.train.grad_clip:
             self.scaler.unscale_(optimizer)
             parameters = [p for group in optimizer.param_groups for p in group['params']]
-            nn.utils.clip_grad_norm_(parameters, self.grad_clip)
+            nn.utils.clip_grad_norm_(parameters, self.options.train.grad_clip)
         self.scaler.step(optimizer)
         self.scaler.update()
 
@@ -224,7 +225,8 @@ class DAEFRBaseModel(BaseModel):
 
     @torch.no_grad()
     def _update_ema(self, ema: nn.Module, net: nn.Module) -> None:
-        torch._foreach_lerp_(list(ema.parameters()), list(net.parameters()), 1 - self.ema_decay)
+        decay = self.options.train.ema_decay or 0.0
+        torch._foreach_lerp_(list(ema.parameters()), list(net.parameters()), 1 - decay)
         for average, current in zip(ema.buffers(), net.buffers(), strict=True):
             average.copy_(current)
 
@@ -290,6 +292,9 @@ class DAEFRBaseModel(BaseModel):
     def resume_training(self, resume_state: dict[str, Any]) -> None:
         """Goes on from a training state and the networks saved with it."""
         for label, net in self.nets.items():
+            if f'network_{label}' in (self.options.path.ignore_resume_networks or ()):
+                _logger.info('network_%s starts again: path.ignore_resume_networks names it', label)
+                continue
             path = network_file(self.opt['path']['models'], label, resume_state['iter'])
             if not path.is_file():
                 raise WeightsError(f'{path} is missing: {self.opt["path"]["resume_state"]} needs it')

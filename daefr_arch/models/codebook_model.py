@@ -1,49 +1,68 @@
 """Stage 1: the autoencoder and codebook of one domain (Sec. 3.1)."""
 
-from typing import cast
+from typing import Annotated, Literal, cast
 
 from basicsr.utils.registry import MODEL_REGISTRY
+from pydantic import model_validator
 from torch import Tensor
 
 from daefr_arch.archs.codebook_arch import DAEFRCodebook
 from daefr_arch.errors import InputError
-from daefr_arch.models.autoencoder_path import AutoencoderLosses, AutoencoderPath
+from daefr_arch.models.autoencoder_path import AutoencoderLosses, AutoencoderOptions, AutoencoderPath
 from daefr_arch.models.base import DAEFRBaseModel
 from daefr_arch.models.codebook_updates import CodebookUpdates
+from daefr_arch.options.registered import Network
+from daefr_arch.options.run_file import OptionFile, PathOptions, StartsFrom
+from daefr_arch.options.section import OptionError
 
-DOMAINS = ('hq', 'lq')
+
+class CodebookOptions(AutoencoderOptions):
+    """`train` of stage 1."""
+
+    domain: Literal['hq', 'lq'] = 'hq'
+    """train on the gt (hq) or on the lq images of the samples"""
+
+
+class CodebookFile(OptionFile):
+    """The option file of stage 1."""
+
+    network_g: Network
+    """the autoencoder"""
+    network_d: Network | None = None
+    """the discriminator, with train.gan_opt"""
+    path: Annotated[
+        PathOptions,
+        StartsFrom({'g': 'a stage-1 checkpoint, ours or official', 'd': 'the discriminator of one'}),
+    ]
+    train: CodebookOptions
+
+    @model_validator(mode='after')
+    def _has_discriminator(self) -> 'CodebookFile':
+        if self.train.gan_opt and not self.network_d:
+            raise OptionError(('network_d',), ' is missing: train.gan_opt trains a discriminator')
+        return self
 
 
 @MODEL_REGISTRY.register()
 class DAEFRCodebookModel(DAEFRBaseModel):
-    """Trains network_g (DAEFRCodebook), with train.gan_opt against network_d, by Eq. 3 on one domain's images.
+    """Trains network_g (DAEFRCodebook), with train.gan_opt against network_d, by Eq. 3 on one domain's images."""
 
-    Options: train.domain, 'hq' (the images are the samples' gt) or 'lq' (their lq); train.codebook_opt, the arguments
-    of CodebookUpdates; pixel_opt, perceptual_opt, identity_opt, code_opt, gan_opt under train, the losses;
-    path.pretrain_network_g and _d, a stage-1 checkpoint or an official one of stage 1 or 2.
-    """
-
-    train_keys = (
-        *('domain', 'codebook_opt', 'pixel_opt', 'perceptual_opt', 'identity_opt', 'code_opt', 'gan_opt'),
-        *('optim_g', 'optim_d'),
-    )
-    path_keys = ('pretrain_network_g', 'pretrain_network_d')
+    Options = CodebookFile
+    options: CodebookFile
 
     def init_networks(self) -> None:
-        self.domain: str = self.train_opt.get('domain', 'hq')
-        if self.domain not in DOMAINS:
-            raise InputError(f'train.domain: expected one of {DOMAINS}, got {self.domain!r}')
-        net = cast(DAEFRCodebook, self.build('g', f'{self.domain}_codebook'))
+        train = self.options.train
+        net = cast(DAEFRCodebook, self.build('g', f'{train.domain}_codebook'))
         self.net_d = None
         if self.is_train:
-            self.updates = CodebookUpdates(net.codebook, **(self.train_opt.get('codebook_opt') or {}))
-            if self.train_opt.get('gan_opt'):
-                self.net_d = self.prepare('d', self.build('d', f'{self.domain}_discriminator'), ema=False)
+            self.updates = CodebookUpdates(net.codebook, **(train.codebook_opt or {}))
+            if train.gan_opt:
+                self.net_d = self.prepare('d', self.build('d', f'{train.domain}_discriminator'), ema=False)
         self.net_g = self.prepare('g', net)
 
     def init_training(self) -> None:
         self.nets['codebook_updates'] = self.updates.to(self.device)  # saved and resumed with the networks
-        losses = AutoencoderLosses(self.train_opt).to(self.device)
+        losses = AutoencoderLosses(self.options.train).to(self.device)
         self.path = AutoencoderPath(self.net_g, self.net_d, losses, self.updates)
         self.optimizer_g = self.add_optimizer('g', self.net_g)
         if self.net_d is not None:
@@ -52,7 +71,7 @@ class DAEFRCodebookModel(DAEFRBaseModel):
     @property
     def image(self) -> Tensor:
         """The domain's images of the batch."""
-        if self.domain == 'lq':
+        if self.options.train.domain == 'lq':
             return self.lq
         if self.gt is None:
             raise InputError("train.domain 'hq' needs a dataset with gt images")

@@ -7,11 +7,13 @@ same update, from the features of all processes.
 from typing import NamedTuple
 
 import torch
+from pydantic import NonNegativeFloat, NonNegativeInt
 from torch import Tensor, nn
 from torch import distributed as dist
 
 from daefr_arch.archs.quantizer import VectorQuantizer
 from daefr_arch.models.distributed import sum_over_ranks, world_size
+from daefr_arch.options.kinds import Decay
 
 USAGE_DECAY = 0.99  # of the running use of each code where no moving average of the codes is asked for
 
@@ -55,9 +57,9 @@ class CodebookUpdates(nn.Module):
     def __init__(
         self,
         codebook: VectorQuantizer,
-        kmeans_iterations: int = 0,
-        moving_average: float = 0.0,
-        restart_below: float = 0.0,
+        kmeans_iterations: NonNegativeInt = 0,
+        moving_average: Decay = 0.0,
+        restart_below: NonNegativeFloat = 0.0,
     ) -> None:
         super().__init__()
         self.weight = [codebook.embedding.weight]  # a list, so that the codes are not part of this module's state

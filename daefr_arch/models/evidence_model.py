@@ -1,5 +1,7 @@
 """The stage beside the others: the network of evidence, from pairs of a photo and the face that it should show."""
 
+from typing import Annotated
+
 from basicsr.losses import build_loss
 from basicsr.utils.registry import MODEL_REGISTRY
 from torch import Tensor
@@ -8,27 +10,43 @@ from daefr_arch.archs import bands
 from daefr_arch.errors import InputError
 from daefr_arch.faces.evidence import weights
 from daefr_arch.models.base import DAEFRBaseModel
+from daefr_arch.options.registered import Loss, Network
+from daefr_arch.options.run_file import Optimiser, OptionFile, PathOptions, StartsFrom, TrainOptions
+
+
+class EvidenceOptions(TrainOptions):
+    """`train` of the network of evidence."""
+
+    evidence_opt: Loss
+    """how far the evidence is off"""
+    optim_g: Optimiser
+    """of the network"""
+
+
+class EvidenceFile(OptionFile):
+    """The option file of the network of evidence."""
+
+    network_g: Network
+    """the network of evidence"""
+    path: Annotated[PathOptions, StartsFrom({'g': 'a checkpoint to go on from'})]
+    train: EvidenceOptions
 
 
 @MODEL_REGISTRY.register()
 class DAEFREvidenceModel(DAEFRBaseModel):
     """Trains network_g, a DAEFREvidence. No restoration network takes part.
 
-    Options: train.evidence_opt, the loss; path.pretrain_network_g, a checkpoint to go on from.
-
     Validation shows the photo with every band scaled by its evidence: what is left where no network fills in the rest.
     """
 
-    train_keys = ('evidence_opt', 'optim_g')
-    path_keys = ('pretrain_network_g',)
+    Options = EvidenceFile
+    options: EvidenceFile
 
     def init_networks(self) -> None:
         self.net_g = self.prepare('g', self.build('g', 'evidence'))
 
     def init_training(self) -> None:
-        if not self.train_opt.get('evidence_opt'):
-            raise InputError('train.evidence_opt is missing: the evidence is not trained without it')
-        self.evidence_loss = build_loss(self.train_opt['evidence_opt']).to(self.device)
+        self.evidence_loss = build_loss(self.options.train.evidence_opt).to(self.device)
         self.optimizer_g = self.add_optimizer('g', self.net_g)
 
     def training_step(self, current_iter: int) -> dict[str, Tensor]:

@@ -1,6 +1,6 @@
 """The stage after the evidence: the network that mends the mixture of photo and network's face."""
 
-from typing import Any
+from typing import Annotated, Any, ClassVar
 
 import torch
 from basicsr.archs import build_network
@@ -8,42 +8,63 @@ from basicsr.utils.registry import MODEL_REGISTRY
 from torch import Tensor
 
 from daefr_arch.archs.evidence_arch import DAEFREvidence
-from daefr_arch.checkpoints import load_stage_network
 from daefr_arch.errors import InputError
 from daefr_arch.faces.band_fusion import corrected, mix, tone_like, with_texture
 from daefr_arch.faces.evidence import weights
 from daefr_arch.models.base import DAEFRBaseModel
 from daefr_arch.models.frozen import freeze
-from daefr_arch.models.image_losses import IMAGE_LOSSES, ImageLosses
+from daefr_arch.models.image_losses import ImageLosses, ImageLossOptions
+from daefr_arch.options.kinds import Share
+from daefr_arch.options.registered import Network
+from daefr_arch.options.run_file import Optimiser, OptionFile, PathOptions, StartsFrom
+
+
+class HarmoniserOptions(ImageLossOptions):
+    """`train` of the harmonising network; one of the losses on images is needed."""
+
+    random_fidelity: Share = 0.0
+    """how often a batch is mixed at a random fidelity instead of `auto`"""
+    optim_g: Optimiser
+    """of the network"""
+
+    needs_image_loss: ClassVar[bool] = True
+
+
+class HarmoniserFile(OptionFile):
+    """The option file of the harmonising network."""
+
+    network_g: Network
+    """the harmonising network"""
+    network_evidence: Network
+    """the network of evidence, frozen"""
+    path: Annotated[
+        PathOptions,
+        StartsFrom(
+            {'evidence': 'the checkpoint of the evidence, always needed', 'g': 'a checkpoint to go on from'},
+            needed=('evidence',),
+        ),
+    ]
+    train: HarmoniserOptions
 
 
 @MODEL_REGISTRY.register()
 class DAEFRHarmoniserModel(DAEFRBaseModel):
     """Trains network_g, a DAEFRHarmoniser, on mixtures by a frozen network_evidence.
 
-    The dataset is a DAEFRHarmoniserDataset. Options: pixel_opt, perceptual_opt, identity_opt under train, the losses;
-    train.random_fidelity, how often a batch is mixed at a random fidelity instead of `auto` (0);
-    path.pretrain_network_evidence, the checkpoint of the evidence, always needed; path.pretrain_network_g, a
-    checkpoint to go on from.
+    The dataset is a DAEFRHarmoniserDataset.
     """
 
-    train_keys = (*IMAGE_LOSSES, 'random_fidelity', 'optim_g')
-    path_keys = ('pretrain_network_g', 'pretrain_network_evidence')
+    Options = HarmoniserFile
+    options: HarmoniserFile
 
     def init_networks(self) -> None:
-        path = self.opt['path'].get('pretrain_network_evidence')
-        if not path:
-            raise InputError('path.pretrain_network_evidence is missing: name the checkpoint of the evidence')
         self.evidence: DAEFREvidence = build_network(self.opt['network_evidence']).to(self.device)
-        load_stage_network(self.evidence, path, 'evidence')
+        self.load_start(self.evidence, 'evidence', 'evidence')
         freeze(self.evidence)
         self.net_g = self.prepare('g', self.build('g', 'harmoniser'))
 
     def init_training(self) -> None:
-        self.image_losses = ImageLosses(self.train_opt).to(self.device)
-        if not len(self.image_losses):
-            raise InputError(f'the harmoniser needs a loss on images: one of train.{", train.".join(IMAGE_LOSSES)}')
-        self.random_fidelity = float(self.train_opt.get('random_fidelity', 0))
+        self.image_losses = ImageLosses(self.options.train).to(self.device)
         self.optimizer_g = self.add_optimizer('g', self.net_g)
 
     def feed_data(self, data: dict[str, Any]) -> None:
@@ -62,7 +83,7 @@ class DAEFRHarmoniserModel(DAEFRBaseModel):
 
     def training_step(self, current_iter: int) -> dict[str, Tensor]:
         draw = torch.rand(2).tolist()
-        fidelity = 0.2 + 0.7 * draw[1] if draw[0] < self.random_fidelity else None
+        fidelity = 0.2 + 0.7 * draw[1] if draw[0] < self.options.train.random_fidelity else None
         with self.autocast():
             network, mixture, shares = self._mixture(fidelity)
             correction = self.net_g(self.lq, network, mixture, shares).float()

@@ -1,26 +1,66 @@
 """Stage 3: fusion and code prediction (Sec. 3.3)."""
 
-from typing import Any, cast
+from typing import Annotated, cast
 
 import torch
 from basicsr.archs import build_network
 from basicsr.losses import build_loss
 from basicsr.utils.registry import MODEL_REGISTRY
+from pydantic import model_validator
 from torch import Tensor
 
-from daefr_arch.archs.codebook_arch import DAEFRCodebook
+from daefr_arch.archs.codebook_arch import DAEFRCodebook, autoencoder_options
 from daefr_arch.archs.daefr_arch import DAEFR
 from daefr_arch.archs.quantizer import Quantized
-from daefr_arch.checkpoints import load_stage_network
 from daefr_arch.errors import InputError, WeightsError
 from daefr_arch.models.base import DAEFRBaseModel
 from daefr_arch.models.frozen import freeze
-from daefr_arch.models.image_losses import IMAGE_LOSSES, ImageLosses
+from daefr_arch.models.image_losses import ImageLosses, ImageLossOptions
+from daefr_arch.options.registered import Loss, Network
+from daefr_arch.options.run_file import Optimiser, OptionFile, PathOptions, StartsFrom
+from daefr_arch.options.section import OptionError
 
-AUTOENCODER_SIZES = (
-    *('resolution', 'ch', 'ch_mult', 'num_res_blocks', 'attn_resolutions'),
-    *('z_channels', 'embed_dim', 'codebook_size'),
-)
+
+class RestorationOptions(ImageLossOptions):
+    """`train` of stage 3. Losses on images are none of the paper's: the decoder runs in training only for them."""
+
+    prediction_opt: Loss
+    """the loss of the fused feature and the code indices"""
+    train_encoders: bool = True
+    """false: both encoders are frozen"""
+    optim_g: Optimiser
+    """of all that is trained"""
+
+
+class RestorationFile(OptionFile):
+    """The option file of stage 3."""
+
+    network_g: Network
+    """the whole network"""
+    path: Annotated[
+        PathOptions,
+        StartsFrom(
+            {
+                'codebook': 'the HQ stage 1, always needed: codebook, decoder and targets',
+                'hq': 'the HQ encoder, of stage 2, or of stage 1 for a model without association',
+                'lq': 'the LQ encoder, likewise',
+                'g': 'instead of hq and lq: a stage-3 checkpoint to go on from',
+            },
+            needed=('codebook',),
+        ),
+    ]
+    train: RestorationOptions
+
+    @model_validator(mode='after')
+    def _starts_somewhere(self) -> 'RestorationFile':
+        if not self.path.in_training or self.path.resume_state or self.path.start('g'):
+            return self
+        encoders = self.network_g.get('encoders', 'dual')
+        for domain in ('hq', 'lq') if encoders == 'dual' else (encoders,):
+            if not self.path.start(domain):
+                problem = ' is missing: name the checkpoint of an earlier stage, or pretrain_network_g to go on from'
+                raise OptionError(('path', f'pretrain_network_{domain}'), problem)
+        return self
 
 
 @MODEL_REGISTRY.register()
@@ -28,27 +68,22 @@ class DAEFRRestorationModel(DAEFRBaseModel):
     """Trains the encoders, the fusion and the transformer of network_g (DAEFR) by Eq. 7.
 
     The codebook, post_quant_conv and the decoder are those of the HQ stage 1 and frozen; the targets come from that
-    stage's frozen autoencoder. The decoder runs in training only for image-level losses.
-
-    Options: train.prediction_opt, the loss; train.train_encoders (true; false freezes both encoders);
-    pixel_opt, perceptual_opt, identity_opt under train, image-level losses (none in the paper); under path
-    pretrain_network_codebook, the HQ stage 1, always needed; pretrain_network_hq and _lq, the encoders (of stage 2, or
-    of stage 1 for a model without association); or pretrain_network_g, a stage-3 checkpoint to go on from. Official
-    checkpoints will do for each.
+    stage's frozen autoencoder. The decoder runs in training only for image-level losses. Official checkpoints will do
+    for each of path.pretrain_network_*.
     """
 
-    train_keys = ('prediction_opt', 'train_encoders', *IMAGE_LOSSES, 'optim_g')
-    path_keys = tuple(f'pretrain_network_{label}' for label in ('g', 'codebook', 'hq', 'lq'))
+    Options = RestorationFile
+    options: RestorationFile
 
     def init_networks(self) -> None:
         net = cast(DAEFR, self.build('g', 'daefr'))
         if self.is_train:
             self.codebook = self._load_autoencoder('codebook', 'hq_codebook').to(self.device)
             freeze(self.codebook)
-            if not self.resuming:
+            if not self.resuming('g'):
                 self._start(net)
             freeze(net.codebook, net.post_quant_conv, net.decoder)
-            if not self.train_opt.get('train_encoders', True):
+            if not self.options.train.train_encoders:
                 freeze(*(part for part in self._encoders(net) if part is not None))
         self.net_g = self.prepare('g', net)
 
@@ -58,18 +93,13 @@ class DAEFRRestorationModel(DAEFRBaseModel):
 
     def _load_autoencoder(self, label: str, part: str) -> DAEFRCodebook:
         """A DAEFRCodebook of network_g's sizes with the weights of path.pretrain_network_<label>."""
-        path = self.opt['path'].get(f'pretrain_network_{label}')
-        if not path:
-            raise InputError(f'path.pretrain_network_{label} is missing: name the checkpoint of an earlier stage')
-        options: dict[str, Any] = self.opt['network_g']
-        sizes = {key: options[key] for key in AUTOENCODER_SIZES if key in options}
-        autoencoder = build_network({'type': 'DAEFRCodebook', **sizes})
-        load_stage_network(autoencoder, path, part)
+        autoencoder = build_network(autoencoder_options(self.opt['network_g']))
+        self.load_start(autoencoder, label, part)
         return autoencoder
 
     def _start(self, net: DAEFR) -> None:
         """Fills the network from the earlier stages, or checks that the checkpoint to go on from belongs to them."""
-        if self.opt['path'].get('pretrain_network_g'):
+        if self.start_file('g'):
             if not torch.equal(net.codebook.embedding.weight.cpu(), self.codebook.codebook.embedding.weight.cpu()):
                 raise WeightsError(
                     'path.pretrain_network_g and path.pretrain_network_codebook hold different HQ codebooks: '
@@ -86,10 +116,8 @@ class DAEFRRestorationModel(DAEFRBaseModel):
                 net.get_submodule(f'{domain}_{name}').load_state_dict(autoencoder.get_submodule(name).state_dict())
 
     def init_training(self) -> None:
-        if not self.train_opt.get('prediction_opt'):
-            raise InputError('train.prediction_opt is missing: code prediction is not trained without it')
-        self.prediction_loss = build_loss(self.train_opt['prediction_opt']).to(self.device)
-        self.image_losses = ImageLosses(self.train_opt).to(self.device)
+        self.prediction_loss = build_loss(self.options.train.prediction_opt).to(self.device)
+        self.image_losses = ImageLosses(self.options.train).to(self.device)
         self.optimizer_g = self.add_optimizer('g', self.net_g)
 
     @torch.no_grad()

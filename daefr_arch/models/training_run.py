@@ -32,12 +32,13 @@ from daefr_arch.checkpoints import (
     newest_state,
     remove_temporaries,
 )
-from daefr_arch.data.degradation_dataset import DAEFRDegradationDataset
+from daefr_arch.data.degradation_dataset import DAEFRDegradationDataset, check_images
 from daefr_arch.data.draw_sampler import DrawSampler
 from daefr_arch.errors import InputError
 from daefr_arch.models.base import DAEFRBaseModel
 from daefr_arch.models.shared_memory import told_what_to_do
-from daefr_arch.options.option_file import read_option_file, resolved_option_file
+from daefr_arch.options.machine import check_launcher, check_machine
+from daefr_arch.options.option_file import force_options, read_option_file, resolved_option_file
 from daefr_arch.options.run_options import check_run_options
 
 Loaders = tuple[DataLoader, DrawSampler, list[DataLoader], int, int]
@@ -93,23 +94,34 @@ def _parse_options(original: Callable) -> Callable:
     def parse_options(root_path: str, is_train: bool = True) -> tuple[dict[str, Any], argparse.Namespace]:
         parser = argparse.ArgumentParser(add_help=False)
         parser.add_argument('-opt')
-        path = parser.parse_known_args()[0].opt
+        parser.add_argument('--launcher', default='none')
+        parser.add_argument('--force_yml', nargs='+', default=[])
+        known = parser.parse_known_args()[0]
+        path = known.opt
         if path is None:
             return original(root_path, is_train=is_train)  # its usage
-        options = read_option_file(path)
+        options = force_options(read_option_file(path), known.force_yml)
         is_checked = _has_our_model(options) or options.get('model_type') not in MODEL_REGISTRY
         if is_checked:
-            check_run_options(options, is_train=is_train)
+            check_launcher(known.launcher)
+            checked = check_run_options(options, is_train=is_train)
         backend = (options.get('dist_params') or {}).get('backend')
         with resolved_option_file(path) as file, compat.command_line([*sys.argv[1:], '-opt', file]):
             with compat.default_backend(backend):
                 opt, args = original(root_path, is_train=is_train)
         args.opt = path
         if is_checked:
-            check_run_options(opt, is_train=is_train)
+            check_machine(checked, opt, launcher=known.launcher, resuming=is_train and _is_resuming(opt))
+            check_images(opt['datasets'], opt['world_size'])
         return opt, args
 
     return parse_options
+
+
+def _is_resuming(opt: Mapping[str, Any]) -> bool:
+    """Whether there is a training state to go on from."""
+    state = newest_state(opt['path']['training_states']) if opt['auto_resume'] else opt['path'].get('resume_state')
+    return state is not None
 
 
 def _copy_opt_file(original: Callable) -> Callable:

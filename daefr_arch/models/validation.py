@@ -14,6 +14,7 @@ from basicsr.utils import imwrite, tensor2img
 from torch import Tensor
 from torch.utils.data import Dataset, default_collate
 
+from daefr_arch.io.progress import ProgressBar
 from daefr_arch.models.distributed import sum_over_ranks, world_size
 
 if TYPE_CHECKING:
@@ -63,11 +64,13 @@ def validate(
     Images go to path.visualization if `save_img`, as BasicSR's SRModel names them; the first ones, as input, result
     and target side by side, and the metrics go to TensorBoard.
     """
-    options = model.opt['val'].get('metrics') or {}
+    val = model.options.val
+    options = (val and val.metrics) or {}
     totals = torch.zeros(len(options), dtype=torch.float64)
     name: str = dataset.opt['name']  # type: ignore[attr-defined]
     count = len(dataset)  # type: ignore[arg-type]
-    for index in range(model.opt['rank'], count, world_size()):
+    indices = range(model.opt['rank'], count, world_size())
+    for index in ProgressBar(indices, unit='image', disable=not (val and val.pbar) or model.opt['rank'] != 0):
         model.feed_data(default_collate([dataset[index]]))
         with model.autocast():
             restored = model.restore()

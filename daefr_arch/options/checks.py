@@ -1,10 +1,16 @@
-"""Checks of option dictionaries: an unknown key is an error that names the nearest valid one."""
+"""Checks of names and keys: an unknown one is an error that names the nearest valid one."""
 
 import difflib
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from daefr_arch.errors import InputError
+
+
+def did_you_mean(name: Any, valid: Collection[str], *, cutoff: float = 0.0) -> str:
+    """`; did you mean 'gt_size'?` for a mistyped name, '' where nothing is near enough."""
+    nearest = difflib.get_close_matches(str(name), sorted(valid), n=1, cutoff=cutoff)
+    return f'; did you mean {nearest[0]!r}?' if nearest else ''
 
 
 def check_keys(given: Iterable[str], valid: Collection[str], where: str) -> None:
@@ -17,9 +23,12 @@ def check_keys(given: Iterable[str], valid: Collection[str], where: str) -> None
     """
     for key in given:
         if key not in valid:
-            nearest = difflib.get_close_matches(str(key), sorted(valid), n=1, cutoff=0.0)
-            suggestion = f'; did you mean {nearest[0]!r}?' if nearest else ''
-            raise InputError(f'{where}: unknown option {key!r}{suggestion} Valid: {", ".join(sorted(valid))}.')
+            raise InputError(f'{where}: {unknown_key(key, valid)}')
+
+
+def unknown_key(key: Any, valid: Collection[str]) -> str:
+    """What is wrong with a key that is not among the `valid` ones."""
+    return f'unknown option {key!r}{did_you_mean(key, valid)} Valid: {", ".join(sorted(valid))}.'
 
 
 def first_difference(old: Any, new: Any, place: str = '') -> str | None:

@@ -1,114 +1,132 @@
-"""The option file of a run: every key that is understood, so that a mistyped one is found before anything starts."""
+"""The options of a run, read and checked before anything is created."""
 
-import inspect
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, cast
 
 import torch
-from basicsr.models import lr_scheduler
-from basicsr.utils.registry import ARCH_REGISTRY, DATASET_REGISTRY, LOSS_REGISTRY, METRIC_REGISTRY, MODEL_REGISTRY
+from pydantic import Field, create_model
 
-from daefr_arch.errors import InputError
-from daefr_arch.options.checks import check_keys
+from daefr_arch.options.checks import did_you_mean
+from daefr_arch.options.dataset import DATASET, DatasetOptions
+from daefr_arch.options.registered import MODEL, NETWORK, declared
+from daefr_arch.options.run_file import BasicSRFile, LoggerOptions, OptionFile
+from daefr_arch.options.section import OptionError, Section, annotation_of, field_section
+from daefr_arch.options.signature import OWN
 
-RUN_KEYS = ('name', 'model_type', 'num_gpu', 'manual_seed', 'scale', 'datasets', 'path', 'val')
-TRAIN_RUN_KEYS = ('train', 'logger', 'find_unused_parameters', 'dist_params')
-# what BasicSR and train.py add to the options of the file
-ADDED_KEYS = ('dist', 'rank', 'world_size', 'root_path', 'auto_resume', 'is_train', 'resume_position')
-ADDED_PATH_KEYS = ('experiments_root', 'results_root', 'models', 'training_states', 'log', 'visualization')
-VAL_KEYS = ('val_freq', 'save_img', 'suffix', 'metrics', 's_lq')
-LOGGER_KEYS = ('print_freq', 'save_checkpoint_freq', 'use_tb_logger', 'wandb')
-SCHEDULERS = {
-    'MultiStepLR': lr_scheduler.MultiStepRestartLR,
-    'MultiStepRestartLR': lr_scheduler.MultiStepRestartLR,
-    'CosineAnnealingRestartLR': lr_scheduler.CosineAnnealingRestartLR,
-}
-REQUIRED_KEYS = {
-    '': ('name', 'model_type', 'num_gpu', 'datasets', 'path'),
-    'train': ('total_iter', 'scheduler'),
-    'logger': ('print_freq', 'save_checkpoint_freq', 'use_tb_logger'),
-}
+# what BasicSR's parser and trainer write into the options of the file
+ADDED = frozenset({'dist', 'rank', 'world_size', 'root_path', 'auto_resume', 'is_train', 'resume_position'})
+ADDED_PATHS = frozenset({'experiments_root', 'results_root', 'models', 'training_states', 'log', 'visualization'})
+PHASES = {True: ('train', 'val'), False: ('test', 'val')}  # of training, of a test
 
 
-def check_run_options(opt: Mapping[str, Any], *, is_train: bool) -> None:
-    """Checks the keys of an option file, also in its sections; models of other packages have theirs unchecked.
+def check_run_options(opt: Mapping[str, Any], *, is_train: bool) -> BasicSRFile:
+    """Checks keys, values and what must fit together; returns the options.
+
+    Models, datasets and losses of other packages have only those of their keys checked that they declare.
 
     Raises:
-        InputError: an unknown key (with the nearest valid one), a missing key, or an unknown type.
+        OptionError: the place of the first wrong option, what was expected, and what came.
     """
-    for section in ('', 'train', 'logger') if is_train else ('',):
-        _check_required(opt if section == '' else opt.get(section), section)
-    model = _registered(MODEL_REGISTRY, opt['model_type'], 'model_type')
-    networks = [key for key in opt if key.startswith('network_')]
-    check_keys(opt, (*RUN_KEYS, *(TRAIN_RUN_KEYS if is_train else ()), *ADDED_KEYS, *networks), where='option file')
-    for key in networks:
-        _check_call(opt[key], ARCH_REGISTRY, where=key)
-    for phase, dataset in opt['datasets'].items():
-        _check_dataset(dataset, f'datasets.{phase}')
-    _check_val(opt.get('val') or {})
+    options = read_run_options(opt, is_train=is_train)
+    _check_phases(options, is_train)
+    if is_train and options.val and options.val.val_freq is None:
+        raise OptionError(('val', 'val_freq'), ' is missing: training validates every val_freq iterations')
+    networks = {key: getattr(options, key) for key in type(options).model_fields if key.startswith('network_')}
+    if isinstance(options, OptionFile):
+        for key in options.path.ignore_resume_networks or ():
+            if networks and key not in networks:
+                suggestion = did_you_mean(key, networks)
+                raise OptionError(('path', 'ignore_resume_networks'), f': there is no {key!r} in this file{suggestion}')
+    for key, network in networks.items():
+        if network:
+            _check_network(key, network)
+            _check_sizes(key, network, options.datasets)
+    return options
+
+
+def read_run_options(opt: Mapping[str, Any], *, is_train: bool) -> BasicSRFile:
+    """The options of a file, or those that BasicSR has made of it, as the section that the file's model declares.
+
+    Raises:
+        OptionError: an unknown key, a wrong value or a missing key.
+    """
+    given = {key: value for key, value in opt.items() if key not in ADDED}
+    if isinstance(given.get('path'), Mapping):
+        given['path'] = {key: value for key, value in given['path'].items() if key not in ADDED_PATHS}
+    section, closed = BasicSRFile, False
+    if 'model_type' in given:
+        model = MODEL.find(given['model_type'], 'model_type')
+        section, closed = cast(tuple[type[BasicSRFile], bool], declared(model, BasicSRFile))
+    return (section if is_train else for_testing(section)).read(given, closed=closed)
+
+
+@cache
+def for_testing(section: type[BasicSRFile]) -> type[BasicSRFile]:
+    """The same section, which asks for nothing that only training needs."""
+    changes: dict[str, Any] = {'logger': (LoggerOptions | None, None)}
+    if issubclass(section, OptionFile):
+        train = cast(type[Section], section.model_fields['train'].annotation)
+        changes['train'] = (_optional(train), _optional(train)())
+        path = cast(type[Section], field_section(section.model_fields['path']))
+        changes['path'] = (_optional(path), ...)
+    return create_model(section.__name__, __base__=section, **changes)
+
+
+@cache
+def _optional(section: type[Section]) -> type[Section]:
+    fields: dict[str, Any] = {
+        name: (annotation_of(field), Field(None, description=field.description))
+        for name, field in section.model_fields.items()
+        if field.is_required()
+    }
+    optional = create_model(section.__name__, __base__=section, **fields)
+    optional.in_training = False
+    return optional
+
+
+def _check_phases(options: BasicSRFile, is_train: bool) -> None:
+    names: dict[str, str] = {}
+    for phase, dataset in options.datasets.items():
+        kinds = PHASES[is_train]
+        if phase.split('_')[0] not in kinds or (phase != 'train' and phase.startswith('train')):
+            raise OptionError(('datasets', phase), f': expected {", ".join(kinds)} or {kinds[-1]}_<name>')
+        other = names.setdefault(dataset['name'], phase)
+        if other != phase and 'train' not in (phase, other):
+            raise OptionError(
+                ('datasets', phase, 'name'),
+                f': expected another one than that of datasets.{other}, got {dataset["name"]!r} for both',
+            )
     if is_train:
-        check_keys(opt['logger'], LOGGER_KEYS, where='logger')
-    if hasattr(model, 'train_keys'):
-        check_keys(opt['path'], ('resume_state', *model.path_keys, *ADDED_PATH_KEYS), where='path')
-        _check_train(opt.get('train') or {}, model)
+        _check_training_set(options.datasets)
 
 
-def _check_required(section: Any, name: str) -> None:
-    place = name or 'option file'
-    if not isinstance(section, Mapping):
-        raise InputError(f'{place}: expected a mapping of options, got {section!r}')
-    for key in REQUIRED_KEYS[name]:
-        if key not in section:
-            raise InputError(f'{place}: {key} is missing')
+def _check_training_set(datasets: Mapping[str, Any]) -> None:
+    if 'train' not in datasets:
+        raise OptionError(('datasets', 'train'), ' is missing: the images to train on')
+    for key in ('batch_size_per_gpu', 'num_worker_per_gpu'):
+        if key not in datasets['train']:
+            words = DatasetOptions.model_fields[key].description
+            raise OptionError(('datasets', 'train', key), f' is missing: {words}')
 
 
-def _registered(registry: Any, name: Any, where: str) -> Any:
-    if name not in registry:
-        check_keys([name], tuple(registry.keys()), where=where)
-    return registry.get(name)
+def _check_network(key: str, options: Mapping[str, Any]) -> None:
+    """Builds a network of this package without memory: what its constructor refuses is found before anything starts."""
+    network = NETWORK.find(options['type'])
+    if not network.__module__.startswith(OWN):
+        return
+    try:
+        with torch.device('meta'):
+            network(**{name: value for name, value in options.items() if name != 'type'})
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise OptionError((key,), f': {options["type"]} cannot be built: {error}') from error
 
 
-def _check_call(
-    options: Any, registry: Any, where: str, given: tuple[str, ...] = (), extra: tuple[str, ...] = ()
-) -> None:
-    """`options`: a `type` of the registry and its arguments; `given`: arguments that the caller adds."""
-    if not isinstance(options, Mapping) or 'type' not in options:
-        raise InputError(f'{where}: type is missing')
-    function = _registered(registry, options['type'], f'{where}.type')
-    check_keys(options, ('type', *extra, *_arguments(function, given)), where=where)
-
-
-def _arguments(function: Callable, given: tuple[str, ...] = ()) -> tuple[str, ...]:
-    parameters = inspect.signature(function).parameters.values()
-    named = (parameter.name for parameter in parameters if parameter.kind is not parameter.VAR_KEYWORD)
-    return tuple(name for name in named if name not in given)
-
-
-def _check_dataset(options: Mapping[str, Any], where: str) -> None:
-    dataset = _registered(DATASET_REGISTRY, options.get('type'), f'{where}.type')
-    if 'name' not in options:
-        raise InputError(f'{where}: name is missing')
-    if hasattr(dataset, 'option_keys'):
-        check_keys(options, dataset.option_keys, where=where)
-
-
-def _check_val(options: Mapping[str, Any]) -> None:
-    check_keys(options, VAL_KEYS, where='val')
-    for name, metric in (options.get('metrics') or {}).items():
-        _check_call(metric, METRIC_REGISTRY, f'val.metrics.{name}', given=('img', 'img2'), extra=('better',))
-
-
-def _check_train(options: Mapping[str, Any], model: Any) -> None:
-    check_keys(options, (*model.base_train_keys, *model.train_keys), where='train')
-    for key, section in options.items():
-        where = f'train.{key}'
-        if key.startswith('optim_'):
-            check_keys(section, ('type', *_arguments(torch.optim.Adam, ('params',))), where=where)
-        elif key == 'scheduler':
-            check_keys([section.get('type')], tuple(SCHEDULERS), where=f'{where}.type')
-            valid = ('type', *_arguments(SCHEDULERS[section['type']], ('optimizer', 'last_epoch')))
-            check_keys(section, valid, where=where)
-        elif key in model.train_sections:
-            check_keys(section or {}, _arguments(model.train_sections[key], ('codebook',)), where=where)
-        elif key.endswith('_opt') and section:
-            _check_call(section, LOSS_REGISTRY, where)
+def _check_sizes(key: str, network: Mapping[str, Any], datasets: Mapping[str, Any]) -> None:
+    resolution = getattr(NETWORK.read(network), 'resolution', None)
+    for phase, dataset in datasets.items():
+        size = getattr(DATASET.read(dataset), 'gt_size', None)
+        if resolution and size and size != resolution:
+            raise OptionError(
+                ('datasets', phase, 'gt_size'), f': expected {resolution}, the resolution of {key}, got {size}'
+            )

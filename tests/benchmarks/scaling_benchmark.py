@@ -94,7 +94,8 @@ def _image_seconds(workers: int) -> float:
     with tempfile.TemporaryDirectory() as folder:
         for index in range(IMAGES):
             cv2.imwrite(f'{folder}/{index}.png', np.roll(astronaut(), index, axis=1))
-        dataset = DAEFRDegradationDataset({'name': 'scaling', 'phase': 'train', 'dataroot_gt': folder, 'gt_size': 512})
+        opt = {'name': 'scaling', 'type': DAEFRDegradationDataset.__name__, 'phase': 'train', 'dataroot_gt': folder}
+        dataset = DAEFRDegradationDataset({**opt, 'gt_size': 512})
         sampler = DrawSampler(dataset, 1, 0, DRAWS_AN_IMAGE)
         with warnings.catch_warnings():
             warnings.filterwarnings('ignore', message='This DataLoader will create')  # more workers than cores

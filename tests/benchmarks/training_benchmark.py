@@ -14,7 +14,7 @@ import yaml
 from basicsr.archs import build_network
 from basicsr.models import build_model
 
-from daefr_arch.models.restoration_model import AUTOENCODER_SIZES
+from daefr_arch.archs.codebook_arch import autoencoder_options
 from tests.benchmarks.row import Row, alternate
 
 OPTIONS = Path(__file__).parents[2] / 'options'
@@ -73,9 +73,8 @@ def _from_random_weights(options: dict[str, Any], folder: Path) -> dict[str, Any
     """The options as BasicSR's parser leaves them; where a stage must load an autoencoder, a random one."""
     paths = dict.fromkeys(options['path'])
     if 'network_g' in options and options['network_g']['type'] == 'DAEFR':
-        sizes = {key: options['network_g'][key] for key in AUTOENCODER_SIZES if key in options['network_g']}
         weights = folder / 'autoencoder.pth'
-        torch.save({'params': build_network({'type': 'DAEFRCodebook', **sizes}).state_dict()}, weights)
+        torch.save({'params': build_network(autoencoder_options(options['network_g'])).state_dict()}, weights)
         paths |= {f'pretrain_network_{label}': str(weights) for label in ('codebook', 'hq', 'lq')}
     process = {'is_train': True, 'dist': False, 'rank': 0, 'world_size': 1, 'num_gpu': int(torch.cuda.is_available())}
     return options | {'path': paths} | process

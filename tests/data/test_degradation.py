@@ -173,7 +173,7 @@ def test_severity_draws_from_the_mild_end_of_all_ranges_alike():
 )
 def test_wrong_ranges_are_errors_that_name_the_option(option, value):
     with pytest.raises(InputError, match=option):
-        DegradationRanges(**{option: value})
+        DegradationRanges.read({option: value})
 
 
 def test_kernel_size_of_gfpgans_option_files():

@@ -172,6 +172,17 @@ def test_wrong_options_are_errors(folder, options, message):
         build(folder, **options)
 
 
+def test_a_list_names_a_part_of_the_folder(folder, tmp_path):
+    (tmp_path / 'list.txt').write_text(f'{NAMES[1]} (64,64,3) 1\n{NAMES[0]}\n')
+    dataset = build(folder, meta_info_file=str(tmp_path / 'list.txt'))
+    assert dataset.source.names == [str(folder / NAMES[1]), str(folder / NAMES[0])]
+    assert dataset[0]['gt_path'] == str(folder / NAMES[1])
+    with pytest.raises(InputError, match='cannot be read'):
+        build(folder, meta_info_file='missing.txt')
+    with pytest.raises(InputError, match='an LMDB has its own list'):
+        build(folder, meta_info_file='list.txt', io_backend={'type': 'lmdb'})
+
+
 def test_missing_folder_option_is_an_error():
     with pytest.raises(InputError, match='dataroot_gt is missing'):
         build_dataset({'name': 'faces', 'type': 'DAEFRDegradationDataset'})

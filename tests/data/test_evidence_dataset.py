@@ -63,7 +63,7 @@ def test_a_warped_face_is_another_one_with_the_same_frame(folder):
 @pytest.mark.parametrize(
     ('options', 'message'),
     [
-        ({'target': 'lq'}, 'unknown option'),
+        ({'target': 'lq'}, 'target: expected gt'),
         ({'probabilities': {'crack': 1.0}}, "did you mean 'cracks'"),
         ({'hold_out': 1}, 'hold_out: expected 0'),
         ({'held_out': True}, 'hold_out: expected 0'),

@@ -6,7 +6,7 @@ from basicsr.archs import build_network
 from torch import Tensor
 
 from daefr_arch.losses.adversarial_loss import adaptive_weight
-from daefr_arch.models.autoencoder_path import AutoencoderLosses, AutoencoderPath
+from daefr_arch.models.autoencoder_path import AutoencoderLosses, AutoencoderOptions, AutoencoderPath
 from daefr_arch.models.codebook_updates import CodebookUpdates
 
 SIZES = {'resolution': 32, 'ch': 32, 'ch_mult': (1, 2), 'num_res_blocks': 1, 'z_channels': 32, 'embed_dim': 32}
@@ -19,7 +19,8 @@ def build_path(gan: dict) -> AutoencoderPath:
     net = build_network({'type': 'DAEFRCodebook', **SIZES, 'attn_resolutions': (16,), 'codebook_size': 8}).double()
     discriminator = build_network({'type': 'DAEFRPatchDiscriminator', 'ch': 8, 'num_layers': 1}).double()
     options = {'pixel_opt': {'type': 'L1Loss'}, 'code_opt': {'type': 'DAEFRCodeLoss'}, 'gan_opt': gan}
-    return AutoencoderPath(net, discriminator, AutoencoderLosses(options), CodebookUpdates(net.codebook))
+    losses = AutoencoderLosses(AutoencoderOptions.model_construct(**options))
+    return AutoencoderPath(net, discriminator, losses, CodebookUpdates(net.codebook))
 
 
 def images() -> Tensor:

@@ -82,6 +82,8 @@ def test_the_backend_of_the_file_is_used(options: dict, tmp_path: Path, monkeypa
     monkeypatch.setattr(torch.multiprocessing, 'set_start_method', lambda *_: None)
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
     options['dist_params'] = {'backend': 'nccl', 'port': 29500}
+    for name in ('RANK', 'LOCAL_RANK', 'WORLD_SIZE'):
+        monkeypatch.setenv(name, '0')
     with pytest.raises(InputError, match=r'dist_params\.backend: nccl needs a GPU'):
         _as_a_program(tmp_path, _write(options, tmp_path), '--launcher', 'pytorch')
 

@@ -2,6 +2,7 @@ import pytest
 import torch
 from basicsr.models import build_model
 
+from daefr_arch.checkpoints import load_training_state
 from daefr_arch.errors import InputError, TrainingError
 from tests.models.stages import batches, tiny_options, write_faces
 
@@ -67,3 +68,16 @@ def test_missing_loss_is_named(options, missing):
     del options['train'][missing]
     with pytest.raises(InputError, match=rf'train\.{missing} is missing'):
         build_model(options)
+
+
+def test_a_network_that_resumption_ignores_starts_again(options):
+    saved = build_model(options)
+    saved.save(0, 5)
+    state = f'{options["path"]["training_states"]}/5.state'
+    options['path'] |= {'resume_state': state, 'ignore_resume_networks': ['network_d']}
+    model = build_model(options)
+    fresh = model.net_d.main[0].weight.clone()
+    model.resume_training(load_training_state(state))
+    assert torch.equal(model.net_g.encoder.conv_in.weight, saved.net_g.encoder.conv_in.weight)
+    assert torch.equal(model.net_d.main[0].weight, fresh)
+    assert not torch.equal(fresh, saved.net_d.main[0].weight)

@@ -119,7 +119,7 @@ def test_harmoniser_needs_evidence_losses_and_a_networks_faces(evidence, work, s
         build_model(lacking)
     lacking = copy.deepcopy(options)
     del lacking['train']['pixel_opt'], lacking['train']['perceptual_opt']
-    with pytest.raises(InputError, match='needs a loss on images'):
+    with pytest.raises(InputError, match='expected a loss on images'):
         build_model(lacking)
     model = build_model(copy.deepcopy(options))
     with pytest.raises(InputError, match="needs a dataset with a network's faces"):

@@ -16,8 +16,9 @@ from basicsr.utils import options as basicsr_options
 from skimage import data
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from daefr_arch.errors import InputError, TrainingError
+from daefr_arch.errors import InputError, TrainingError, UsageError
 from daefr_arch.models import training_run
+from daefr_arch.options.option_file import force_options
 
 LOSS = {'loss_weight': 1.0, 'reduction': 'mean'}
 ADAM = {'type': 'Adam', 'lr': 1e-3, 'betas': [0.5, 0.9]}
@@ -234,9 +235,11 @@ def test_half_precision_clipping_fused_adam_and_channels_last(options, tmp_path,
     assert any((weights['params'][key] != average).any() for key, average in weights['params_ema'].items())
 
 
-def test_log_metrics_images_and_best_checkpoint_then_the_test_pipeline(options, tmp_path):
+def test_log_metrics_images_and_best_checkpoint_then_the_test_pipeline(options, tmp_path, capfd):
     options['train']['total_iter'] = 4
+    options['val']['pbar'] = True
     experiment = _run(options, tmp_path)
+    assert '6/6' in capfd.readouterr().err
     log = next(experiment.glob('train_*.log')).read_text()
     assert all(text in log for text in ('samples_per_s', 'peak_memory_gib', 'eta', 'l_pix', 'Validation val, 4: psnr'))
     events = EventAccumulator(str(tmp_path / 'tb_logger/run')).Reload()
@@ -281,16 +284,41 @@ def test_an_unknown_option_is_an_error_before_anything_starts(options, tmp_path,
     assert not (tmp_path / 'experiments').exists()
 
 
+@pytest.mark.parametrize(
+    ('place', 'value', 'message'),
+    [
+        ('train:optim_g:lr', 'fast', r"train\.optim_g\.lr: expected number of at least 0, got 'fast'"),
+        ('num_gpu', 800, r'num_gpu: expected .* or less'),
+        ('datasets:train:dataroot_gt', '/nowhere', r'datasets\.train\.dataroot_gt: .* none at'),
+        ('path:pretrain_network_g', '/nowhere.pth', r'path\.pretrain_network_g: .* none at'),
+        ('network_d:type', 'PatchDiscriminator', r'network_d\.type: no network called'),
+        ('datasets:train:batch_size_per_gpu', 7, '6 images a process are less than batch_size_per_gpu 7'),
+    ],
+)
+@pytest.mark.parametrize('forced', [False, True])
+def test_a_run_that_fails_its_checks_has_touched_nothing(options, tmp_path, place, value, message, forced):
+    for folder in ('experiments/run', 'tb_logger/run'):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / 'kept').touch()
+    arguments = ['--force_yml', f'{place}={value}'] if forced else []
+    file = _write(options if forced else force_options(options, [f'{place}={value}']), tmp_path)
+    before = sorted(tmp_path.rglob('*'))
+    with pytest.raises(InputError, match=message):
+        training_run.run(['-opt', file, *arguments], root=tmp_path)
+    assert sorted(tmp_path.rglob('*')) == before
+
+
+def test_a_launcher_without_its_environment_has_touched_nothing(options, tmp_path, monkeypatch):
+    monkeypatch.delenv('RANK', raising=False)
+    with pytest.raises(UsageError, match='--launcher pytorch: expected to be started by'):
+        _run(options, tmp_path, '--launcher', 'pytorch')
+    assert not (tmp_path / 'experiments').exists()
+
+
 def test_options_forced_on_the_command_line_are_checked_too(options, tmp_path):
     with pytest.raises(InputError, match="unknown option 'amb'; did you mean 'amp'"):
         _run(options, tmp_path, '--force_yml', 'train:amb=bf16')
     assert not (tmp_path / 'experiments').exists()
-
-
-def test_a_batch_larger_than_the_dataset_is_an_error(options, tmp_path):
-    options['datasets']['train']['batch_size_per_gpu'] = 7
-    with pytest.raises(InputError, match='6 images a process are less than batch_size_per_gpu 7'):
-        _run(options, tmp_path)
 
 
 @pytest.mark.parametrize(
