@@ -51,7 +51,7 @@ bench: $(VENV)/.test
 
 # make table FACES=folder [EMBEDDER=x.onnx]: the table of docs/evaluation.md for the input and for the default model
 EMBEDDER ?= dlib
-EVALUATE = --ground-truth table/set/gt --identity-backend $(EMBEDDER) --landmark-backend dlib --skip-missing --summary
+EVALUATE = --ground_truth table/set/gt --identity_backend $(EMBEDDER) --landmark_backend dlib --skip_missing --summary
 table: $(VENV)/.test
 	rm -rf table
 	$(BIN)/daefr degrade -i $(FACES) -o table/set --seed 0 --size 256 --blur_kernel_size 19 21 --blur_sigma 0.1 7.5 --downsample_range 0.4 15

@@ -1,6 +1,5 @@
 """Runs the methods over a face set and measures them: results, cost, metrics."""
 
-import logging
 import platform
 import time
 from collections.abc import Sequence
@@ -30,8 +29,6 @@ from daefr_arch.io.resize import resize_square
 from daefr_arch.restoration.background import enlarge_photo
 from daefr_arch.runtime.face_network import FaceNetwork
 from daefr_arch.runtime.precision import resolve_device
-
-_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)

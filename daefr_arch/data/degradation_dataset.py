@@ -34,7 +34,7 @@ LOADER_KEYS = (
 RANGE_KEYS = tuple(field.name for field in fields(DegradationRanges))
 OWN_KEYS = ('dataroot_gt', 'io_backend', 'gt_size', 'use_hflip', 'mean', 'std', 'target', 'seed', 'on_corrupt')
 
-_logger = logging.getLogger(__name__)
+_logger = logging.getLogger('basicsr')  # the log of the training run
 
 
 @DATASET_REGISTRY.register()

@@ -51,7 +51,7 @@ from daefr_arch.models.validation import BestRecord, validate
 if TYPE_CHECKING:  # TensorBoard is for training, and this module is imported wherever photos are restored
     from torch.utils.tensorboard import SummaryWriter
 
-_logger = logging.getLogger('basicsr')
+_logger = logging.getLogger('basicsr')  # the log of the training run
 # options under `train` of every stage
 BASE_TRAIN_KEYS = (
     'total_iter',

@@ -25,6 +25,7 @@ from torch.utils.data import DataLoader
 from daefr_arch.checkpoints import load_training_state, newest_state, remove_temporaries
 from daefr_arch.data.draw_sampler import DrawSampler
 from daefr_arch.errors import InputError
+from daefr_arch.models.shared_memory import told_what_to_do
 from daefr_arch.options.option_file import read_option_file, resolved_option_file
 from daefr_arch.options.run_options import check_run_options
 
@@ -42,7 +43,7 @@ def run(arguments: Sequence[str], *, is_train: bool = True, root: str | Path | N
 
     Raises:
         InputError, WeightsError: options or checkpoints are wrong; nothing was started.
-        TrainingError: a loss is not finite.
+        TrainingError: a loss is not finite, or shared memory is too small for the workers.
     """
     pipeline: Any = basicsr.train if is_train else basicsr.test
     place = list(arguments).index('-opt') + 1
@@ -52,7 +53,7 @@ def run(arguments: Sequence[str], *, is_train: bool = True, root: str | Path | N
         parts |= {'load_resume_state': load_resume_state, 'create_train_val_dataloader': create_train_val_dataloader}
     _forget_log_file()
     with resolved_option_file(arguments[place]) as file, mock.patch.multiple(pipeline, **parts):
-        with _argv([*arguments[:place], file, *arguments[place + 1 :]]):
+        with _argv([*arguments[:place], file, *arguments[place + 1 :]]), told_what_to_do():
             (pipeline.train_pipeline if is_train else pipeline.test_pipeline)(os.fspath(root or Path.cwd()))
     if distributed.is_initialized():
         distributed.destroy_process_group()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 LOGGED_IMAGES = 4  # of each validation set, in TensorBoard
 
-_logger = logging.getLogger('basicsr')
+_logger = logging.getLogger('basicsr')  # the log of the training run
 
 
 class BestRecord:

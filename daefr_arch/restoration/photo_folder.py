@@ -3,7 +3,6 @@
 Memory is bounded: at most three groups of photos and a few decoded ones are held, whatever the number of files.
 """
 
-import logging
 import math
 import time
 from collections import Counter, deque
@@ -31,8 +30,6 @@ from daefr_arch.restoration.report import FAILED, RESTORED, PhotoReport
 DECODED_AHEAD = 4
 PHOTOS_A_GROUP = 8  # whose faces share the network's batches; as many are searched ahead
 RESULT_PIXELS_A_GROUP = 64_000_000
-
-_logger = logging.getLogger(__name__)
 
 
 class Restorer(Protocol):

@@ -156,7 +156,7 @@ def test_running_again(run, photos, tmp_path, caplog):
     (tmp_path / 'out/final_results/c.jpg').unlink()
     assert run(photos, '--skip_existing', '--report', str(tmp_path / 'again.jsonl')) == exit_codes.OK
     assert [json.loads(line)['input'][-5:] for line in (tmp_path / 'again.jsonl').read_text().splitlines()] == ['c.jpg']
-    assert run(photos, '--skip_existing') == exit_codes.OK
+    assert run(photos, '--skip-existing') == exit_codes.OK
 
 
 def test_limit_of_pixels(run, photos):

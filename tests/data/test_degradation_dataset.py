@@ -5,6 +5,7 @@ import torch
 from basicsr.data import build_dataset
 from torch.utils.data import DataLoader
 
+from daefr_arch.data import degradation_dataset
 from daefr_arch.data.degradation import DegradationRanges, degrade, draw_params
 from daefr_arch.data.degradation_dataset import DAEFRDegradationDataset
 from daefr_arch.data.draw_sampler import Draw, DrawSampler
@@ -115,7 +116,8 @@ def test_other_sizes_are_resized(folder):
 
 
 @pytest.mark.parametrize('damage', [b'', b'no image', 'truncated', 'rectangle'])
-def test_corrupt_image_is_an_error_or_skipped_and_counted(folder, damage, caplog):
+def test_corrupt_image_is_an_error_or_skipped_and_counted(folder, damage, caplog, monkeypatch):
+    monkeypatch.setattr(degradation_dataset._logger, 'propagate', True)  # BasicSR's, which a training changes
     path = folder / 'four.png'
     if damage == 'truncated':
         path.write_bytes(path.read_bytes()[:-40])
@@ -143,7 +145,8 @@ def test_nothing_readable_is_an_error(folder):
         build(folder, on_corrupt='skip')[2]
 
 
-def test_training_without_the_sampler_is_warned_about_once(folder, caplog):
+def test_training_without_the_sampler_is_warned_about_once(folder, caplog, monkeypatch):
+    monkeypatch.setattr(degradation_dataset._logger, 'propagate', True)
     dataset = build(folder, phase='train')
     dataset[Draw(0)]
     assert 'no DrawSampler' not in caplog.text

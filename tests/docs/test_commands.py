@@ -63,7 +63,7 @@ def test_commands_in_the_text_have_their_flags(page):
 def test_flags_of_restore_are_its_own():
     flags = {code.split()[0] for code in inline_code(DOCS / 'photos.md') if re.match(r'--?[a-z]', code)}
     assert len(flags) > 30
-    assert flags <= _flags('restore') | {'--ignore-objects'}  # of convert
+    assert flags <= _flags('restore') | {'--ignore_objects'}  # of convert
 
 
 @pytest.mark.parametrize('page', PAGES, ids=name)

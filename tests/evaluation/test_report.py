@@ -19,6 +19,14 @@ def report() -> Report:
     return Report(metrics=(psnr, fid, lpips), rows=rows, results='out', ground_truth='gt')
 
 
+def test_names_of_images_are_no_formulas():
+    rows = tuple(ImageRow(name, {'psnr': -1.5}) for name in ('=1+1', '+1', '-1', '@A1', '\tx', 'a=b'))
+    psnr = MetricSummary('psnr', 'PSNR', '', False, mean=-1.5, count=6)
+    lines = list(csv.reader(io.StringIO(Report(metrics=(psnr,), rows=rows).to_csv())))
+    assert [line[0] for line in lines[1:7]] == ["'=1+1", "'+1", "'-1", "'@A1", "'\tx", 'a=b']
+    assert {line[1] for line in lines[1:8]} == {'-1.5'}
+
+
 def test_interval_covers_the_mean_in_95_percent_of_samples():
     generator = np.random.default_rng(0)
     intervals = [mean_and_half_width(generator.normal(3, 2, 6)) for _ in range(4000)]

@@ -62,7 +62,7 @@ def test_only_the_first_image_gets_a_gradient(face):
 
 def test_falls_back_to_what_is_at_hand_and_says_so(monkeypatch, caplog):
     monkeypatch.setattr(perceptual_distance, 'fetch', _no_weights)
-    monkeypatch.setattr(perceptual_loss.logger, 'propagate', True)
+    monkeypatch.setattr(perceptual_loss._logger, 'propagate', True)
     with caplog.at_level(logging.INFO, logger='basicsr'):
         loss = DAEFRPerceptualLoss(['vgg19', 'lpips', 'efficientnet_lite0'])
     assert loss.backbone == 'efficientnet_lite0'

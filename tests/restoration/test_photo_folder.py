@@ -6,6 +6,7 @@ import re
 import resource
 import tempfile
 import threading
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -16,8 +17,9 @@ from skimage.data import astronaut
 
 from daefr_arch.errors import OutputError, UsageError
 from daefr_arch.io.image_file import read_image, write_image
+from daefr_arch.io.progress import ProgressBar
 from daefr_arch.restoration.output_layout import OutputLayout, plan_outputs
-from daefr_arch.restoration.photo_folder import restore_photos
+from daefr_arch.restoration.photo_folder import PHOTOS_A_GROUP, restore_photos
 from tests.restoration.fake_restorer import FACE, FakeRestorer
 
 
@@ -299,3 +301,25 @@ def test_output_below_a_file(tmp_path, face):
     (tmp_path / 'out').touch()
     with pytest.raises(OutputError, match='the folder cannot be made: Not a directory'):
         run([], OutputLayout(tmp_path / 'out'))
+
+
+def test_the_bar_moves_with_each_photo_not_with_each_group(tmp_path, face):
+    for index in range(PHOTOS_A_GROUP + 2):
+        write_image(tmp_path / f'{index:02d}.png', face)
+    seen = []
+
+    class Watcher(FakeRestorer):
+        """When the second group is at the network, waits for the bar to count the first, which is being written."""
+
+        def restore_faces(self, works, *, weight=None):
+            super().restore_faces(works, weight=weight)
+            deadline = time.monotonic() + 60
+            while len(self.batches) > 1 and ProgressBar.last.n < PHOTOS_A_GROUP and time.monotonic() < deadline:
+                time.sleep(0.01)
+            seen.append(ProgressBar.last.n)
+
+    layout = OutputLayout(tmp_path / 'out')
+    sources = sorted(tmp_path.glob('*.png'))
+    restore_photos(Watcher(), sources, layout, report=layout.root / 'report.jsonl', progress=True)
+    assert seen[:2] == [0, PHOTOS_A_GROUP]
+    assert ProgressBar.last.count() == f'{PHOTOS_A_GROUP + 2} of {PHOTOS_A_GROUP + 2} photos'

@@ -33,7 +33,7 @@ Eileen 3 Grace 3
 def tiny_lfw(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp('lfw')
     hopper = cv2.imread(str(Path(matplotlib.get_data_path(), 'sample_data', 'grace_hopper.jpg')))
-    photos = {'Eileen': astronaut()[:250, 100:350, ::-1], 'Grace': cv2.resize(hopper, None, fx=0.5, fy=0.5)}
+    photos = {'Eileen': astronaut()[:250, 100:350, ::-1], 'Grace': cv2.resize(hopper, None, fx=0.5, fy=0.5)[:256]}
     for name, photo in photos.items():
         (folder / name).mkdir()
         versions = (photo, photo[:, ::-1], cv2.convertScaleAbs(cv2.GaussianBlur(photo, (0, 0), 1), alpha=0.8))
