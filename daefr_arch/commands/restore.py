@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from daefr_arch import choices
 from daefr_arch.commands.arguments import (
     add_batch_size,
+    add_detection_model,
     add_device,
     add_has_aligned,
     add_input,
@@ -61,13 +62,7 @@ def _add_face_arguments(group: argparse._ArgumentGroup) -> None:
         help="leave faces the network's colours, instead of giving them the coarse ones of the photo",
     )
     group.add_argument('--match_colour', action='store_true', default=True, help=argparse.SUPPRESS)
-    group.add_argument(
-        '--detection_model',
-        choices=choices.DETECTORS,
-        default='auto',
-        metavar='NAME',
-        help=f'{", ".join(choices.DETECTORS)}; auto: the best that needs no download',
-    )
+    add_detection_model(group)
     group.add_argument('--detection_weights', metavar='FILE', help='weights of the named detection model')
     group.add_argument(
         '--detection_score',

@@ -66,6 +66,28 @@ def run(args, folder):
 
 sys.exit(cli.main(['slow', *sys.argv[1:]]))
 """
+FORK = """
+import logging, signal
+from daefr_arch.commands import process
+
+def run(args, folder):
+    worker = os.fork()
+    if worker == 0:
+        open(folder + '/begun', 'w').close()
+        time.sleep(600)
+    while not os.listdir(folder):
+        time.sleep(0.01)
+    os.kill(worker, signal.SIGINT)
+    time.sleep(0.1)
+    assert os.waitpid(worker, os.WNOHANG) == (0, 0)  # left to its parent
+    os.kill(worker, signal.SIGTERM)
+    _, status = os.waitpid(worker, 0)
+    time.sleep(1.5 * process.GRACE)
+    logging.getLogger('daefr_arch.commands.slow').info('still here, worker %d', os.waitstatus_to_exitcode(status))
+    return 0
+
+sys.exit(cli.main(['slow', *sys.argv[1:]]))
+"""
 SOON = 60  # seconds, on a machine that does much else; the work would take ten minutes
 
 
@@ -119,3 +141,10 @@ def test_help_into_a_closed_pipe():
     process.stdout.close()
     assert process.stderr.read() == ''
     assert process.wait(timeout=SOON) == 0
+
+
+def test_signals_of_a_worker_do_not_end_its_parent(tmp_path):
+    process = start(FORK, 'x', tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    output, error = process.communicate(timeout=SOON)
+    assert (output, error) == (f'still here, worker {exit_codes.TERMINATED}\n', '')
+    assert process.returncode == 0
