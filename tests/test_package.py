@@ -25,6 +25,31 @@ def test_importing_registers(registry):
     assert all(name.lower().startswith('daefr') for name in ours), ours
 
 
+def test_registration_needs_no_tensorboard():
+    code = "import sys; sys.modules['tensorboard'] = sys.modules['torch.utils.tensorboard'] = None; import daefr_arch"
+    result = _run(code)
+    assert result.returncode == 0, result.stderr
+
+
+def test_importing_sets_nothing_for_the_whole_process():
+    code = 'import os; os.environ.pop({0}, None); import daefr_arch; assert {0} not in os.environ'
+    result = _run(code.format("'THP_MEM_ALLOC_ENABLE'"))
+    assert result.returncode == 0, result.stderr
+
+
+def test_the_command_registers_after_parsing():
+    code = (
+        'import os, sys, daefr_cli\n'
+        "assert daefr_cli.main(['convert', 'a.ckpt', 'b.pth']) == 2\n"
+        'import daefr_arch\n'
+        'from basicsr.utils.registry import ARCH_REGISTRY\n'
+        "assert 'DAEFR' in ARCH_REGISTRY and daefr_arch.DAEFRRestorer\n"
+        "assert os.environ['THP_MEM_ALLOC_ENABLE'] == '1'"
+    )
+    result = _run(code)
+    assert result.returncode == 0, result.stderr
+
+
 def test_importing_twice():
     importlib.reload(daefr_arch)
     daefr_arch.register()

@@ -1,7 +1,6 @@
 """The network of a row, and what it makes of the test set."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -68,11 +67,7 @@ def restore_faces(row: Row, network: nn.Module, output: Path, names: Iterable[st
     """
     make_folder(output / row.name)
     names = list(names)
-    with _tf32_as_before():
-        _restore_faces(row, FaceNetwork(network, device=device, precision='fp32'), output, names)
-
-
-def _restore_faces(row: Row, runner: FaceNetwork, output: Path, names: Sequence[str]) -> None:
+    runner = FaceNetwork(network, device=device, precision='fp32')
     for start in ProgressBar(range(0, len(names), runner.batch_size), desc=row.name, unit='batch'):
         batch = names[start : start + runner.batch_size]
         faces = [read_face(output, INPUT, name) for name in batch]
@@ -80,15 +75,3 @@ def _restore_faces(row: Row, runner: FaceNetwork, output: Path, names: Sequence[
             if restored is None:
                 raise WeightsError(f'row {row.name}: the network output for {name} is not finite')
             write_image(output / row.name / f'{name}.png', restored)
-
-
-@contextmanager
-def _tf32_as_before() -> Iterator[None]:
-    """FaceNetwork turns TF32 off for the whole process; the next training is to run as it would alone."""
-    backends: tuple[Any, ...] = torch.backends.cuda.matmul, torch.backends.cudnn
-    allowed = [backend.allow_tf32 for backend in backends]
-    try:
-        yield
-    finally:
-        for backend, value in zip(backends, allowed, strict=True):
-            backend.allow_tf32 = value

@@ -47,7 +47,7 @@ class CodebookPath(nn.Module):
         del s_lq
         feature = self.encoding.encode(x)
         quantized = self.decoding.codebook(feature)
-        reconstruction = self.decoding.decode(quantized.feature)
+        reconstruction = self.decoding.decode(quantized.straight_through)
         return CodebookOutput(reconstruction, feature, quantized.codes, quantized.indices)
 
 

@@ -73,7 +73,7 @@ class DAEFRCodebook(nn.Module):
     def forward(self, x: Tensor) -> CodebookOutput:
         feature = self.encode(x)
         quantized = self.codebook(feature)
-        last_feature = self.decoder.last_feature(self.post_quant_conv(quantized.feature))
+        last_feature = self.decoder.last_feature(self.post_quant_conv(quantized.straight_through))
         return CodebookOutput(
             self.decoder.conv_out(last_feature),
             feature,

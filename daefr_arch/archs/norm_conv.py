@@ -61,8 +61,9 @@ class _NormAndConv(torch.autograd.Function):
         shift = bias - mean.repeat_interleave(channels // groups, 1) * scale
         normed = torch.addcmul(shift[..., None, None], wide, scale[..., None, None])
         needs_x, needs_weight, needs_bias, *needs_kernel = ctx.needs_input_grad[:5]
+        activated = F.silu(normed) if any(needs_kernel) else x  # of a frozen kernel only the shape matters
         gradient, kernel_gradient, kernel_bias_gradient = torch.ops.aten.convolution_backward(
-            *(gradient, F.silu(normed).to(ctx.dtype), kernel.to(ctx.dtype), [len(kernel)]),
+            *(gradient, activated.to(ctx.dtype), kernel.to(ctx.dtype), [len(kernel)]),
             *([1, 1], [1, 1], [1, 1], False, [0, 0], 1),  # stride, padding, dilation, not transposed, groups
             [needs_x or needs_weight or needs_bias, *needs_kernel],
         )

@@ -8,10 +8,10 @@ from torch.nn import functional as F
 
 
 class Quantized(NamedTuple):
-    """feature: (B, d, h, w), the codes with the straight-through gradient; codes: (B, d, h, w), the codes with their
-    own gradient; indices: (B, h * w) int64, row-major."""
+    """straight_through: (B, d, h, w), the codes, whose gradient goes to the feature that was quantised; codes:
+    (B, d, h, w), the same with their own gradient; indices: (B, h * w) int64, row-major."""
 
-    feature: Tensor
+    straight_through: Tensor
     codes: Tensor
     indices: Tensor
 

@@ -23,8 +23,10 @@ from daefr_arch.checkpoints.official_layout import (
     is_official,
     key_differences,
 )
-from daefr_arch.checkpoints.stage_checkpoint import load_stage_network
+from daefr_arch.checkpoints.stage_checkpoint import load_lq_codebook, load_stage_network
 from daefr_arch.checkpoints.training_files import (
+    BASICSR_STATE_KEYS,
+    STATE_KEYS,
     load_training_state,
     network_file,
     newest_state,
@@ -34,9 +36,11 @@ from daefr_arch.checkpoints.training_files import (
 from daefr_arch.checkpoints.weight_files import EXTRA, MissingWeightsError, load_into, locate
 
 __all__ = [
+    'BASICSR_STATE_KEYS',
     'DEFAULT_MODEL',
     'EXTRA',
     'LPIPS_BACKBONES',
+    'STATE_KEYS',
     'Checkpoint',
     'MissingWeightsError',
     'StateDict',
@@ -53,6 +57,7 @@ __all__ = [
     'key_differences',
     'load_into',
     'load_lpips',
+    'load_lq_codebook',
     'load_network',
     'load_part',
     'load_stage_network',

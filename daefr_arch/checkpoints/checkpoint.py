@@ -151,7 +151,7 @@ def load_network(source: str | Path = DEFAULT_MODEL, *, offline: bool = False, p
     with _naming(path):
         options = checkpoint.options or infer_options(checkpoint.state_dict)
         check_state_dict(checkpoint.state_dict, options)
-    network = create_network(options)
+    network = create_network(options).float()  # whatever the default type is
     network.load_state_dict(checkpoint.state_dict)
     return network.eval()
 

@@ -107,6 +107,18 @@ def convert_official(state_dict: Mapping[str, Tensor], resolution: int | None = 
     return converted
 
 
+def lq_codebook(state_dict: Mapping[str, Tensor]) -> Tensor | None:
+    """The associated LQ codebook (N, d) that appendix C quantises with, from an official or one of our state dicts.
+
+    An autoencoder alone (stage 1, or ours) does not say whose path it is: its codebook is taken. None where there is
+    no LQ codebook.
+    """
+    names = ['lq_codebook', 'vqvae_LQ.quantize', 'vqvae.LQ_quantize', 'vqvae.quantize']
+    if 'encoder.conv_in.weight' in state_dict:
+        names.append('codebook')  # that of a DAEFR is the HQ codebook
+    return next((state_dict[key] for name in names if (key := f'{name}.embedding.weight') in state_dict), None)
+
+
 def _convert_part(state_dict: Mapping[str, Tensor], modules: Mapping[str, str], used: set[str]) -> StateDict:
     """The keys of one part under our names; the official keys that went into it are added to `used`."""
     converted: StateDict = {}

@@ -3,6 +3,7 @@
 import os
 import pickle
 import zipfile
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ import torch
 from daefr_arch.errors import WeightsError
 from daefr_arch.io.atomic_file import atomic_path
 
-STATE_KEYS = {'iter', 'epoch', 'optimizers', 'schedulers', 'scaler', 'random_states', 'best'}
+BASICSR_STATE_KEYS = ('iter', 'epoch', 'optimizers', 'schedulers')
+STATE_KEYS = (*BASICSR_STATE_KEYS, 'scaler', 'random_states', 'best')
 
 
 def save_durably(value: Any, path: str | Path) -> None:
@@ -49,8 +51,8 @@ def newest_state(training_states: str | Path) -> Path | None:
     return max(states, key=lambda path: int(path.stem), default=None)
 
 
-def load_training_state(path: str | Path) -> dict[str, Any]:
-    """A training state, on the CPU.
+def load_training_state(path: str | Path, keys: Collection[str] = STATE_KEYS) -> dict[str, Any]:
+    """A training state, on the CPU, which holds `keys` at least.
 
     Raises:
         WeightsError: the file is missing or is not a training state.
@@ -64,8 +66,8 @@ def load_training_state(path: str | Path) -> dict[str, Any]:
         state = torch.load(path, map_location='cpu', weights_only=True)
     except (RuntimeError, ValueError, EOFError, OSError, pickle.UnpicklingError) as error:
         raise WeightsError(f'{path} cannot be read as a training state: {error}') from error
-    if not isinstance(state, dict) or not state.keys() >= STATE_KEYS:
-        raise WeightsError(f'{path} is not a training state: expected {", ".join(sorted(STATE_KEYS))}')
+    if not isinstance(state, dict) or not state.keys() >= set(keys):
+        raise WeightsError(f'{path} is not a training state: expected {", ".join(sorted(keys))}')
     return state
 
 

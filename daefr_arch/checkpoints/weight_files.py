@@ -34,12 +34,12 @@ def locate(name: str, path: str | Path | None = None) -> Path:
 
 
 def load_into(network: torch.nn.Module, path: Path) -> None:
-    """Loads the file strictly.
+    """Loads the file strictly, in float32.
 
     Raises:
         WeightsError: the file is damaged, or its weights are of another network.
     """
     try:
-        network.load_state_dict(read_checkpoint(path).state_dict)
+        network.float().load_state_dict(read_checkpoint(path).state_dict)
     except RuntimeError as error:
         raise WeightsError(f'{path}: not the weights of {type(network).__name__}: {error}') from error

@@ -9,12 +9,12 @@ import argparse
 import difflib
 import importlib
 import logging
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any, NoReturn
 
-import daefr_arch
 from daefr_arch.commands.exit_codes import EXIT_CODES, FAILED, INTERRUPTED, TERMINATED, USAGE
 from daefr_arch.commands.process import StoppedError, configure_logging, piped_output, stoppable
 from daefr_arch.errors import DAEFRError, UsageError
@@ -27,6 +27,7 @@ COMMANDS = {
     'train': ('train', 'train a stage from an option file'),
     'test': ('test', "run an option file of options/test through BasicSR's test pipeline"),
     'make-lmdb': ('make_lmdb', 'build and verify a BasicSR LMDB from a folder of images'),
+    'network-faces': ('network_faces', 'write the training data of the harmonising network'),
     'degrade': ('degrade', 'write a paired test set from a folder of high-quality faces'),
     'ablate': ('ablate', 'train, restore and measure the rows of an ablation table of the paper'),
     'evaluate': ('evaluate', 'measure a folder of results'),
@@ -100,8 +101,13 @@ def _with_underscores(word: str) -> str:
     return f'--{name[2:].replace("-", "_")}{equals}{value}' if name.startswith('--') else word
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command; returns the exit code (see EXIT_CODES). `arguments`: those of the process, if None."""
+def main(arguments: Sequence[str] | None = None, *, load: Callable[[], None] | None = None) -> int:
+    """Runs the command; returns the exit code (see EXIT_CODES).
+
+    Args:
+        arguments: those of the process, if None.
+        load: what is called between the parsing, which ends help and wrong arguments, and the command.
+    """
     words = with_underscores(sys.argv[1:] if arguments is None else arguments)
     command = next((word for word in words if not word.startswith('-')), None)
 
@@ -113,7 +119,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with piped_output(), stoppable(say) as stopper:
         args = build_parser(command).parse_args(words)
         configure_logging()
-        daefr_arch.register()  # the console command defers it, so that help is instant
+        # PyTorch reads it at its first allocation: large tensors in huge pages cost fewer page faults (Linux, CPU)
+        os.environ.setdefault('THP_MEM_ALLOC_ENABLE', '1')
+        if load is not None:
+            load()
         try:
             stopper.started = True
             return _module(args.command).run(args)

@@ -49,19 +49,9 @@ def _add_face_arguments(group: argparse._ArgumentGroup) -> None:
         dest='weight',
         type=share,
         metavar='W',
-        help="CodeFormer's fidelity, 0 (quality) to 1 (fidelity): strength of the LQ control module of models that "
-        'have one; without effect, and a warning, on others (see --blend)',
+        help="fidelity: 0 for the network's face alone, 1 for all of the photo that could be evidence; if not given, "
+        'each band of each place is taken from the photo as far as it shows the face',
     )
-    group.add_argument(
-        '--blend', type=share, default=1.0, metavar='SHARE', help='share of the restored face; the rest is the input'
-    )
-    group.add_argument(
-        '--no_match_colour',
-        dest='match_colour',
-        action='store_false',
-        help="leave faces the network's colours, instead of giving them the coarse ones of the photo",
-    )
-    group.add_argument('--match_colour', action='store_true', default=True, help=argparse.SUPPRESS)
     add_detection_model(group)
     group.add_argument('--detection_weights', metavar='FILE', help='weights of the named detection model')
     group.add_argument(
@@ -108,6 +98,9 @@ def _add_photo_arguments(group: argparse._ArgumentGroup) -> None:
         '--face_upsample', action='store_true', help='enlarge restored faces with --bg_upsampler before pasting'
     )
     group.add_argument('--draw_box', action='store_true', help='draw the boxes of the faces into the result')
+    group.add_argument(
+        '--evidence_map', action='store_true', help='also write pictures of what is evidence and what is a guess'
+    )
 
 
 def _add_model_arguments(group: argparse._ArgumentGroup) -> None:
@@ -160,7 +153,12 @@ def run(args: argparse.Namespace) -> int:
     from daefr_arch.restoration.photo_folder import restore_photos
 
     layout = OutputLayout(
-        args.output, style=args.layout, has_aligned=args.has_aligned, extension=args.ext, suffix=args.suffix
+        args.output,
+        style=args.layout,
+        has_aligned=args.has_aligned,
+        extension=args.ext,
+        suffix=args.suffix,
+        evidence_maps=args.evidence_map,
     )
     existing = 'overwrite' if args.overwrite else 'skip' if args.skip_existing else 'refuse'
     found = list_images(args.input)
@@ -221,8 +219,6 @@ def _build_restorer(args: argparse.Namespace) -> 'DAEFRRestorer':
         face_upsample=args.face_upsample,
         mask=args.mask,
         parse_weights=args.parse_weights,
-        blend=args.blend,
-        match_colour=args.match_colour,
         identity_weights=args.identity_weights,
         offline=args.offline,
     )

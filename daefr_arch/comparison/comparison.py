@@ -2,8 +2,9 @@
 
 import platform
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import cv2
 import numpy as np
@@ -17,6 +18,7 @@ from daefr_arch.comparison.method import INPUT, TRUTH, Method, describe_network,
 from daefr_arch.errors import InputError, WeightsError
 from daefr_arch.evaluation.evaluator import Evaluator
 from daefr_arch.evaluation.report import Report
+from daefr_arch.faces.evidence_map import draw_evidence
 from daefr_arch.faces.face_mask import feather_mask
 from daefr_arch.faces.paster import RestoredFace, paste_faces
 from daefr_arch.io.atomic_file import make_folder
@@ -27,8 +29,12 @@ from daefr_arch.io.photo import as_uint8
 from daefr_arch.io.progress import ProgressBar
 from daefr_arch.io.resize import resize_square
 from daefr_arch.restoration.background import enlarge_photo
+from daefr_arch.restoration.face_restorer import FaceRestorer, load_fusion
 from daefr_arch.runtime.face_network import FaceNetwork
 from daefr_arch.runtime.precision import resolve_device
+
+# a face, None where it is not finite, and the picture of what is evidence in it, None where nobody asked
+_Restored = tuple[np.ndarray | None, np.ndarray | None]
 
 
 @dataclass(frozen=True)
@@ -115,23 +121,36 @@ def _restore_faces(
     memory = PeakMemory(device)
     network = load_method_network(method, fidelity=fidelity, offline=offline)
     runner = FaceNetwork(network, device=device, precision=precision, batch_size=1)
-    _restore(runner, faces.read(INPUT, faces.names[0]))  # warms up
+    restore: Callable[[np.ndarray], _Restored] = partial(_restore, runner)
+    description = describe_network(network)
+    if method.with_evidence:
+        restore = partial(_restore_with_evidence, FaceRestorer(runner, load_fusion(device, offline=offline)))
+        description += ', fused with the evidence of the crop'
+        make_folder(faces.evidence_map(method.name, '').parent)
+    restore(faces.read(INPUT, faces.names[0]))  # warms up
     done = len(faces.names) - len(todo)
     for name in ProgressBar(todo, initial=done, total=len(faces.names), desc=method.name, unit='face'):
         crop = faces.read(INPUT, name)
         start = time.perf_counter()
-        restored = _restore(runner, crop)
+        restored, evidence_map = restore(crop)
         seconds = time.perf_counter() - start
         if restored is None:
             raise WeightsError(f'method {method.name}: the network output for {name} is not finite')
+        if evidence_map is not None:
+            write_image(faces.evidence_map(method.name, name), resize_square(evidence_map, faces.face_size))
         write_image(folder / f'{name}.png', resize_square(restored, faces.face_size))
         record.add(name, seconds)
-    record.finish(describe_network(network), memory.read())
-    return describe_network(network), record.cost(faces.names)
+    record.finish(description, memory.read())
+    return description, record.cost(faces.names)
 
 
-def _restore(runner: FaceNetwork, crop: np.ndarray) -> np.ndarray | None:
-    return runner.restore([resize_square(crop, runner.face_size)])[0]
+def _restore(runner: FaceNetwork, crop: np.ndarray) -> _Restored:
+    return runner.restore([resize_square(crop, runner.face_size)])[0], None
+
+
+def _restore_with_evidence(restorer: FaceRestorer, crop: np.ndarray) -> _Restored:
+    ((fused, evidence),) = restorer.restore([resize_square(crop, max(restorer.smallest_side, len(crop)))])
+    return (None, None) if fused is None else (fused.face, draw_evidence(fused.face, evidence.log_ratios))
 
 
 def _paste_photos(method: Method, faces: FaceSet, upscale: float) -> None:

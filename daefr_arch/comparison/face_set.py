@@ -54,6 +54,10 @@ class FaceSet:
         """A face of a method, BGR uint8."""
         return read_image(self.folder(method) / f'{name}.png').pixels
 
+    def evidence_map(self, method: str, name: str) -> Path:
+        """The picture of what is evidence in a face of a method; not there for methods without evidence."""
+        return self.root / method / 'evidence_maps' / f'{name}.png'
+
     def save(self) -> None:
         """Notes in `faces.json` that all crops are written, and how they lie in their photos."""
         photos = [

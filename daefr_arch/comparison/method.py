@@ -19,16 +19,24 @@ INPUT, TRUTH = 'input', 'ground_truth'
 CROPS = 'cropped_faces'
 _FACE_NUMBER = re.compile(r'_\d+$')
 _NAME = re.compile(r'\w[\w.+-]*')  # it names a folder
+WITH_EVIDENCE = '+evidence'  # ends a SPEC whose faces are fused with what the photo shows
 # how keys of our and of the official networks begin; `vqvae.` alone is RestoreFormer's, too
 _DAEFR = ('hq_encoder.', 'lq_encoder.', 'vqvae.HQ_encoder.')
 
 
 @dataclass(frozen=True)
 class Method:
-    """A name for tables and folders, and a weight file, a name of the manifest, or a folder of results."""
+    """What is compared.
+
+    Attributes:
+        name: for tables and folders.
+        source: a weight file, a name of the manifest, or a folder of results.
+        with_evidence: fuse the network's faces with what the crops show, as `daefr restore` does; else they are bare.
+    """
 
     name: str
     source: str
+    with_evidence: bool = False
 
     @property
     def is_folder(self) -> bool:
@@ -37,7 +45,10 @@ class Method:
 
 
 def parse_methods(texts: Sequence[str]) -> list[Method]:
-    """Methods from `NAME=SPEC`; raises UsageError for another form, a name given twice and a SPEC that is not there."""
+    """Methods from `NAME=SPEC` or `NAME=SPEC+evidence`.
+
+    Raises UsageError for another form, a name given twice and a SPEC that is not there.
+    """
     methods: list[Method] = []
     for text in texts:
         name, equals, source = text.partition('=')
@@ -45,10 +56,14 @@ def parse_methods(texts: Sequence[str]) -> list[Method]:
             raise UsageError(f'method: expected NAME=SPEC, NAME of letters, digits and ._+-, got {text!r}')
         if name.casefold() in {INPUT, TRUTH, CROPS, *(method.name.casefold() for method in methods)}:
             raise UsageError(f'method: the name {name!r} is taken, choose another')
+        with_evidence = source.endswith(WITH_EVIDENCE) and not Path(source).exists()
+        source = source.removesuffix(WITH_EVIDENCE) if with_evidence else source
         if source not in manifest() and not Path(source).exists():
             known = ', '.join(manifest())
             raise UsageError(f'method {name}: expected a weight file, a folder or one of {known}, got {source!r}')
-        methods.append(Method(name, source))
+        if with_evidence and Path(source).is_dir():
+            raise UsageError(f'method {name}: results in a folder are taken as they are, without {WITH_EVIDENCE}')
+        methods.append(Method(name, source, with_evidence))
     return methods
 
 

@@ -6,10 +6,13 @@ import math
 from importlib.resources import files
 from typing import Any
 
+import numpy as np
+
 from daefr_arch.comparison.comparison import ComparedMethod, Comparison
 from daefr_arch.comparison.method import INPUT, TRUTH
 from daefr_arch.comparison.table import COST_NOTE
 from daefr_arch.io.image_encoding import encode
+from daefr_arch.io.image_file import read_image
 from daefr_arch.io.photo import Photo
 
 PLACEHOLDER = '"DATA"'  # in page.html, where the JSON goes
@@ -53,7 +56,12 @@ def _page_data(comparison: Comparison, max_faces: int, quality: int) -> dict[str
         'faces': [
             {
                 'name': name,
-                'images': {column: _data_uri(comparison, column, name, quality) for column in columns},
+                'images': {column: _data_uri(faces.read(column, name), quality) for column in columns},
+                'evidence': {
+                    column: _data_uri(read_image(picture).pixels, quality)
+                    for column in columns
+                    if (picture := faces.evidence_map(column, name)).is_file()
+                },
                 'values': {
                     method: {metric: _finite(value) for metric, value in rows[name].items()}
                     for method, rows in values.items()
@@ -75,8 +83,8 @@ def _method_data(method: ComparedMethod) -> dict[str, Any]:
     }
 
 
-def _data_uri(comparison: Comparison, method: str, name: str, quality: int) -> str:
-    data = encode(Photo(comparison.faces.read(method, name)), '.jpg', quality=quality)
+def _data_uri(face: np.ndarray, quality: int) -> str:
+    data = encode(Photo(face), '.jpg', quality=quality)
     return 'data:image/jpeg;base64,' + base64.b64encode(data).decode()
 
 

@@ -31,6 +31,7 @@ class DegradationRanges:
     downsample_range: Sequence[float] = (0.8, 30)  # the factor r
     noise_range: Sequence[float] = (0, 20)  # standard deviation, of 255
     jpeg_range: Sequence[float] = (30, 100)  # quality, rounded after the draw
+    severity_range: Sequence[float] = (1, 1)  # drawn first: the share of the four ranges, from their mild ends, in use
 
     def __post_init__(self) -> None:
         if isinstance(self.blur_kernel_size, int):  # GFPGAN's option files give one number
@@ -47,6 +48,7 @@ class DegradationRanges:
             'downsample_range': (0.1, 1e3),
             'noise_range': (0, 255),
             'jpeg_range': (1, 100),
+            'severity_range': (0, 1),
         }
         for name, (lowest, highest) in limits.items():
             low, high = getattr(self, name)
@@ -70,20 +72,23 @@ class DegradationParams:
 
 def draw_params(ranges: DegradationRanges, rng: np.random.Generator) -> DegradationParams:
     """Draws the parameters of one image: always nine uniform numbers, so that one range never moves another's draw.
+    A severity that is a range itself takes a tenth.
 
     Only `rng.random` is used, whose numbers follow from the seed alone; NumPy may change its other distributions.
     """
     size, kind, sigma_x, sigma_y, rotation, downsample, noise, seed, quality = rng.random(9)
+    low, high = ranges.severity_range
+    severity = _scaled(rng.random(), (low, high)) if low < high else high
     isotropic = ranges.kernel_list[np.searchsorted(np.cumsum(ranges.kernel_prob)[:-1], kind, side='right')] == 'iso'
     return DegradationParams(
         kernel_size=ranges.blur_kernel_size[int(size * len(ranges.blur_kernel_size))],
-        sigma_x=_scaled(sigma_x, ranges.blur_sigma),
-        sigma_y=_scaled(sigma_x if isotropic else sigma_y, ranges.blur_sigma),
+        sigma_x=_scaled(sigma_x * severity, ranges.blur_sigma),
+        sigma_y=_scaled((sigma_x if isotropic else sigma_y) * severity, ranges.blur_sigma),
         rotation=0.0 if isotropic else _scaled(rotation, (-math.pi, math.pi)),
-        downsample=_scaled(downsample, ranges.downsample_range),
-        noise_sigma=_scaled(noise, ranges.noise_range),
+        downsample=_scaled(downsample * severity, ranges.downsample_range),
+        noise_sigma=_scaled(noise * severity, ranges.noise_range),
         noise_seed=int(seed * 2**32),
-        jpeg_quality=round(_scaled(quality, ranges.jpeg_range)),
+        jpeg_quality=round(_scaled(quality + (1 - quality) * (1 - severity), ranges.jpeg_range)),
     )
 
 

@@ -56,18 +56,18 @@ class DAEFRDegradationDataset(Dataset):
             seed (int): of order and degradation. Default: 0.
             on_corrupt (str): 'error', or 'skip' to log and count unreadable images (see `corrupt_count`) and to
                 yield the next one in their place. Default: 'error'.
-            blur_kernel_size, kernel_list, kernel_prob, blur_sigma, downsample_range, noise_range, jpeg_range:
-                see DegradationRanges, which has the paper's values as defaults.
+            blur_kernel_size, kernel_list, kernel_prob, blur_sigma, downsample_range, noise_range, jpeg_range,
+                severity_range: see DegradationRanges, which has the paper's values as defaults.
 
     Raises:
         InputError: an unknown key, a wrong value, or no images; from `dataset[index]`: an image that cannot be read.
     """
 
-    option_keys = (*LOADER_KEYS, *RANGE_KEYS, *OWN_KEYS)
+    option_keys: tuple[str, ...] = (*LOADER_KEYS, *RANGE_KEYS, *OWN_KEYS)
 
     def __init__(self, opt: dict[str, Any]) -> None:
         where = f'dataset {opt.get("name", type(self).__name__)}'
-        check_keys(opt, (*LOADER_KEYS, *RANGE_KEYS, *OWN_KEYS), where=where)
+        check_keys(opt, self.option_keys, where=where)
         if 'dataroot_gt' not in opt:
             raise InputError(f'{where}: dataroot_gt is missing: a folder of faces or an LMDB')
         self.opt = opt
@@ -97,11 +97,14 @@ class DAEFRDegradationDataset(Dataset):
         image, path = self._read_or_skip(int(index))
         if self.use_hflip and rng.random() < 0.5:
             image = np.ascontiguousarray(image[:, ::-1])
-        gt = image.astype(np.float32) / 255
-        lq = np.rint(degrade(gt, draw_params(self.ranges, rng)) * 255) / np.float32(255)
-        lq_tensor = self._to_tensor(lq)
+        lq, gt = self._degrade(image.astype(np.float32) / 255, rng)
+        lq_tensor = self._to_tensor(np.rint(lq * 255) / np.float32(255))
         gt_tensor = lq_tensor.clone() if self.target == 'lq' else self._to_tensor(gt)
         return {'lq': lq_tensor, 'gt': gt_tensor, 'lq_path': path, 'gt_path': path}
+
+    def _degrade(self, face: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """(lq, gt) of a face, all (S, S, 3) float32 BGR in [0, 1]."""
+        return degrade(face, draw_params(self.ranges, rng)), face
 
     def _draw_key(self, index: int) -> Sequence[int]:
         if isinstance(index, Draw):

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 from daefr_arch.errors import InputError
+from daefr_arch.faces.photo_edge import continue_smoothly, visible_mask
 
 # facexlib's FaceRestoreHelper.face_template: eyes, nose, corners of the mouth in a 512x512 face
 FFHQ_TEMPLATE_512 = np.array(
@@ -19,6 +20,7 @@ FFHQ_TEMPLATE_512 = np.array(
     ]
 )
 BORDER_GREY_BGR = (135, 133, 132)  # what facexlib puts beside the photo
+LARGEST_SIDE = 2048  # of a crop, in pixels
 BORDER_MODES = {
     'constant': cv2.BORDER_CONSTANT,
     'reflect101': cv2.BORDER_REFLECT101,
@@ -66,13 +68,30 @@ def similarity_scale(matrix: np.ndarray) -> float:
     return float(np.hypot(matrix[0, 0], matrix[1, 0]))
 
 
+def own_side(matrix: np.ndarray, smallest: int) -> int:
+    """The side of a crop that holds the face's own detail: `smallest`, doubled until it does, LARGEST_SIDE at most.
+
+    matrix: alignment (2, 3), photo -> face of `smallest` pixels a side.
+    """
+    side = smallest
+    while side * similarity_scale(matrix) < smallest and 2 * side <= max(smallest, LARGEST_SIDE):
+        side *= 2
+    return side
+
+
 def crop_face(img: np.ndarray, matrix: np.ndarray, face_size: int, *, border_mode: str = 'constant') -> np.ndarray:
     """The aligned face (face_size, face_size, C) of a photo (H, W, C), in the photo's dtype and channel order.
 
     As FaceRestoreHelper.align_warp_face, but without its aliasing where the face is over twice as large as the crop.
+    border_mode: 'constant' (facexlib's grey beside the photo), 'reflect', 'reflect101', or 'smooth': the photo's
+    colours continued, which gives a network nothing to draw (`photo_edge`).
     """
+    if border_mode == 'smooth':
+        crop = crop_face(img, matrix, face_size, border_mode='reflect101')
+        inside = visible_mask(matrix, img.shape, face_size)
+        return crop if inside is None else continue_smoothly(crop, inside)
     if border_mode not in BORDER_MODES:
-        raise InputError(f'border_mode: expected one of {", ".join(BORDER_MODES)}, got {border_mode!r}')
+        raise InputError(f'border_mode: expected one of {", ".join(BORDER_MODES)}, smooth, got {border_mode!r}')
     grey = tuple(value * 257 if img.dtype == np.uint16 else value for value in BORDER_GREY_BGR)
     return warp(img, matrix, (face_size, face_size), border_mode=BORDER_MODES[border_mode], border_value=grey)
 

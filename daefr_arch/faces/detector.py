@@ -12,7 +12,6 @@ import torch
 from daefr_arch import checkpoints
 from daefr_arch.choices import DETECTOR_NETWORKS, DETECTORS, EMBEDDED_DETECTOR, MIN_FACE_SIZE, SCORE_THRESHOLD
 from daefr_arch.errors import InputError
-from daefr_arch.faces.embedded_retinaface import embedded_state_dict
 
 
 @dataclass(frozen=True)
@@ -68,10 +67,7 @@ def build_detector(
         raise InputError(f'detector weights {weights} were given: name the facexlib detector that they belong to')
     if name == 'auto':
         name = _at_hand()
-    if name == EMBEDDED_DETECTOR:
-        state = embedded_state_dict()
-    else:
-        state = checkpoints.read_checkpoint(weights or checkpoints.fetch(name, offline=offline)).state_dict
+    state = checkpoints.read_checkpoint(weights or checkpoints.fetch(name, offline=offline)).state_dict
     return RetinaFaceDetector(
         DETECTOR_NETWORKS[name], state, device=device, score_threshold=score_threshold, min_face_size=min_face_size
     )

@@ -11,6 +11,7 @@ from facexlib.parsing.parsenet import ParseNet
 from daefr_arch import checkpoints
 from daefr_arch.errors import WeightsError
 from daefr_arch.io.tensors import to_tensor
+from daefr_arch.runtime.precision import precision_context
 
 # widths as parts of the face's side; facexlib erodes and blurs by about the same
 BORDER = 0.01
@@ -38,7 +39,8 @@ class FaceParser:
         self, *, device: str | torch.device = 'cpu', offline: bool = False, weights: str | Path | None = None
     ) -> None:
         self.device = torch.device(device)
-        self.network = ParseNet(in_size=PARSE_SIZE, out_size=PARSE_SIZE, parsing_ch=19)
+        network = ParseNet(in_size=PARSE_SIZE, out_size=PARSE_SIZE, parsing_ch=19)
+        self.network = network.float()  # whatever the default type is
         path = weights or checkpoints.fetch('parsenet', offline=offline)
         try:
             self.network.load_state_dict(checkpoints.read_checkpoint(path).state_dict, strict=True)
@@ -51,7 +53,8 @@ class FaceParser:
         """Mask (R, R) float32 in [0, 1] of a restored face (R, R, 3) BGR uint8; 0 along the border."""
         size = face.shape[0]
         pixels = to_tensor(cv2.resize(face, (PARSE_SIZE, PARSE_SIZE)), self.device)
-        classes = self.network(pixels)[0].argmax(dim=1)[0].cpu().numpy()
+        with precision_context('fp32', self.device):
+            classes = self.network(pixels)[0].argmax(dim=1)[0].cpu().numpy()
         mask: np.ndarray = np.isin(classes, FACE_CLASSES).astype(np.float32)
         for _ in range(2):  # facexlib's softness
             mask = cv2.GaussianBlur(mask, (101, 101), 11)

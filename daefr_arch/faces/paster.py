@@ -9,6 +9,7 @@ import numpy as np
 from daefr_arch.errors import InputError
 from daefr_arch.faces.aligner import bounding_rectangle, enlarged_alignment, warp
 
+MUCH_LARGER = 4  # times the area
 MAX_VALUE = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}
 
 
@@ -54,7 +55,8 @@ def paste_faces(photo: np.ndarray, faces: Sequence[RestoredFace], upscale: float
     """Pastes faces, in place, into a photo (H, W, 3) BGR uint8 or uint16 that is already upscaled.
 
     Pixels outside the masks are untouched. Where masks overlap, faces are averaged by their masks, so that neither
-    border shows and their order does not matter. The cost is that of the faces' rectangles.
+    border shows and their order does not matter; a much smaller face, such as a photo in the photo, stays whole, as the
+    large one's network saw too little of it. The cost is that of the faces' rectangles.
 
     Raises:
         InputError: the photo is of another kind.
@@ -63,6 +65,7 @@ def paste_faces(photo: np.ndarray, faces: Sequence[RestoredFace], upscale: float
         raise InputError(f'paste: expected a BGR uint8 or uint16 photo (H, W, 3), got {photo.dtype} {photo.shape}')
     matrices = [paste_matrix(face.matrix, upscale) for face in faces]
     patches = [_patch(face.mask, matrix, photo.shape) for face, matrix in zip(faces, matrices, strict=True)]
+    _let_small_faces_through(patches)
     for index, (face, matrix) in enumerate(zip(faces, matrices, strict=True)):
         alpha = _share(patches, index, added=face.is_change)
         if alpha is not None:
@@ -77,6 +80,17 @@ def _patch(mask: np.ndarray, matrix: np.ndarray, shape: tuple[int, ...]) -> _Pat
     if x1 <= x0 or y1 <= y0:
         return _Patch((x0, y0, x0, y0), np.zeros((0, 0), np.float32))
     return _Patch((x0, y0, x1, y1), warp(mask, _moved(matrix, x0, y0), (x1 - x0, y1 - y0)))
+
+
+def _let_small_faces_through(patches: Sequence[_Patch]) -> None:
+    """Takes the masks of much smaller faces out of the larger ones', in place."""
+    by_area = sorted((patch for patch in patches if patch.mask.size), key=lambda patch: patch.mask.size)
+    for index, small in enumerate(by_area):
+        for large in by_area[index + 1 :]:
+            overlap = _intersection(small.rectangle, large.rectangle)
+            if overlap is not None and large.mask.size > MUCH_LARGER * small.mask.size:
+                mask = large.mask[_slices(overlap, large.rectangle)]
+                mask *= 1 - small.mask[_slices(overlap, small.rectangle)]
 
 
 def _share(patches: Sequence[_Patch], index: int, *, added: bool) -> np.ndarray | None:

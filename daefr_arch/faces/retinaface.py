@@ -17,6 +17,8 @@ from torchvision.ops import nms
 
 from daefr_arch.errors import InputError, WeightsError
 from daefr_arch.faces.detector import DetectedFace
+from daefr_arch.faces.orientation import find_faces
+from daefr_arch.runtime.precision import precision_context
 
 MEAN_BGR = (104.0, 117.0, 123.0)
 ENLARGE_BELOW_PIXELS = 1_500_000  # photos below it also get a pass at twice their size
@@ -26,8 +28,8 @@ SCALE_STEP = 4
 # a pass keeps faces up to this size in its own pixels if a coarser pass follows, which sees larger ones whole
 LARGEST_FACE_OF_PASS = 320
 IOU_THRESHOLD = 0.4
-# of two boxes, a smaller one this much inside a surer one is a part of the same face
-INSIDE_THRESHOLD = 0.6
+CROPS_OF_PASS = 64  # bounds the memory of second opinions
+TEMPLATE_DISTANCE = 0.1  # how far, as part of the crop's side, a face may lie from the template to be the same
 
 
 class RetinaFaceDetector:
@@ -45,7 +47,7 @@ class RetinaFaceDetector:
         self.device = torch.device(device)
         self.score_threshold = score_threshold
         self.min_face_size = min_face_size
-        self.network = RetinaFace(network_name=network, device=self.device)
+        self.network = RetinaFace(network_name=network, device=self.device).float()  # whatever the default type is
         state = {key.removeprefix('module.'): value for key, value in state_dict.items()}
         try:
             self.network.load_state_dict(state, strict=True)
@@ -57,14 +59,40 @@ class RetinaFaceDetector:
         self.network.to(memory_format=self.layout)
 
     def detect(self, img: np.ndarray) -> list[DetectedFace]:
-        """The faces of a photo (H, W, 3) BGR uint8, the surest first."""
+        """The faces of a photo (H, W, 3) BGR uint8, whichever way up it is, the surest first."""
         if img.ndim != 3 or img.shape[2] != 3 or img.dtype != np.uint8:
             raise InputError(f'detector: expected a BGR uint8 photo (H, W, 3), got {img.dtype} {img.shape}')
-        scales = pyramid(*img.shape[:2])
+        return [face for face in find_faces(self, img) if face.size >= self.min_face_size]
+
+    def find(self, img: np.ndarray, *, halved: bool = False) -> list[DetectedFace]:
+        """All that looks like a face as the photo stands, the surest first. halved: searched at half the size."""
+        scales = [scale / 2 for scale in pyramid(*img.shape[:2])] if halved else pyramid(*img.shape[:2])
         found = [self._detect_at(img, scale, is_coarsest=scale == scales[-1]) for scale in scales]
-        rows = merge(np.concatenate(found))
-        faces = [DetectedFace(tuple(row[:4].tolist()), float(row[4]), row[5:].reshape(5, 2)) for row in rows]
-        return [face for face in faces if face.size >= self.min_face_size]
+        rows = np.concatenate(found)
+        rows = rows[nms(torch.from_numpy(rows[:, :4]), torch.from_numpy(rows[:, 4]), IOU_THRESHOLD).numpy()]
+        return [DetectedFace(tuple(row[:4].tolist()), float(row[4]), row[5:].reshape(5, 2)) for row in rows]
+
+    @torch.inference_mode()
+    def score_templates(self, crops: np.ndarray, templates: np.ndarray) -> np.ndarray:
+        """How sure the network is (N,) of a face at the templates (N, 5, 2) of crops (N, S, S, 3) BGR uint8."""
+        size = crops.shape[1]
+        anchors, variance = prior_boxes(size, size).to(self.device), self.network.cfg['variance']
+        scores = []
+        for start in range(0, len(crops), CROPS_OF_PASS):
+            _, confidence, offsets = self._outputs(crops[start : start + CROPS_OF_PASS])
+            for index, template in enumerate(templates[start : start + CROPS_OF_PASS]):
+                points = decode_landm(offsets[index], anchors, variance).view(-1, 5, 2) * size
+                expected = torch.tensor(template, dtype=points.dtype, device=self.device)
+                distance = ((points - expected) ** 2).sum(dim=2).mean(dim=1).sqrt()
+                scores.append((confidence[index, :, 1] * (distance < TEMPLATE_DISTANCE * size)).max())
+        return torch.stack(scores).double().cpu().numpy()
+
+    def _outputs(self, imgs: np.ndarray) -> tuple[torch.Tensor, ...]:
+        """The network's outputs, float32, for pictures (N, H, W, 3) BGR uint8: offsets, scores and landmarks."""
+        pixels = torch.tensor(imgs, device=self.device).float()
+        pixels -= torch.tensor(MEAN_BGR, dtype=torch.float32, device=self.device)
+        with precision_context('fp32', self.device):
+            return self.network(pixels.permute(0, 3, 1, 2).contiguous(memory_format=self.layout))
 
     @torch.inference_mode()
     def _detect_at(self, img: np.ndarray, scale: float, *, is_coarsest: bool) -> np.ndarray:
@@ -75,9 +103,7 @@ class RetinaFaceDetector:
             img_pass = cv2.resize(img, (width, height), interpolation=interpolation)
         else:
             img_pass = img
-        pixels = torch.tensor(img_pass, device=self.device).float().sub_(torch.tensor(MEAN_BGR, device=self.device))
-        x = pixels.permute(2, 0, 1)[None].contiguous(memory_format=self.layout)
-        offsets, scores, landmarks = (output[0] for output in self.network(x))
+        offsets, scores, landmarks = (output[0] for output in self._outputs(img_pass[None]))
         scores = scores[:, 1]
         keep = scores > self.score_threshold
         anchors = prior_boxes(height, width).to(self.device)[keep]
@@ -122,29 +148,10 @@ def prior_boxes(height: int, width: int) -> torch.Tensor:
     levels = []
     for stride, sizes in ((8, (16, 32)), (16, (64, 128)), (32, (256, 512))):
         y, x, side = torch.meshgrid(
-            (torch.arange(-(-height // stride)) + 0.5) * stride,
-            (torch.arange(-(-width // stride)) + 0.5) * stride,
+            (torch.arange(-(-height // stride), dtype=torch.float32) + 0.5) * stride,
+            (torch.arange(-(-width // stride), dtype=torch.float32) + 0.5) * stride,
             torch.tensor(sizes, dtype=torch.float32),
             indexing='ij',
         )
         levels.append(torch.stack((x / width, y / height, side / width, side / height), dim=-1).view(-1, 4))
     return torch.cat(levels)
-
-
-def merge(rows: np.ndarray) -> np.ndarray:
-    """Rows (N, 15) of several passes with each face once, the surest first."""
-    kept = nms(torch.from_numpy(rows[:, :4]), torch.from_numpy(rows[:, 4]), IOU_THRESHOLD).numpy()
-    rows = rows[kept]
-    result: list[np.ndarray] = []
-    for row in rows:
-        if not any(_inside(row, other) > INSIDE_THRESHOLD for other in result):
-            result.append(row)
-    return np.array(result).reshape(-1, rows.shape[1])
-
-
-def _inside(row: np.ndarray, other: np.ndarray) -> float:
-    """The part of the smaller box that lies in the other."""
-    start, end = np.maximum(row[:2], other[:2]), np.minimum(row[2:4], other[2:4])
-    shared = float(np.prod(np.clip(end - start, 0, None)))
-    areas = [float(np.prod(box[2:4] - box[:2])) for box in (row, other)]
-    return shared / max(min(areas), 1e-6)

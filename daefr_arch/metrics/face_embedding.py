@@ -18,6 +18,7 @@ from daefr_arch.errors import InputError, WeightsError
 from daefr_arch.faces.aligner import face_template, warp
 from daefr_arch.io.tensors import to_tensor
 from daefr_arch.metrics.dlib_models import load_dlib, shape_of_aligned_face
+from daefr_arch.runtime.precision import precision_context
 
 # the five points of insightface's 112x112 crops: eyes, nose, corners of the mouth
 ARCFACE_TEMPLATE_112 = np.array(
@@ -56,12 +57,13 @@ class ArcFaceEmbedder:
         self.network = Backbone(num_layers=50, drop_ratio=0.6, mode='ir_se')
         load_into(self.network, path)
         self.network.requires_grad_(False).eval().to(device)
-        self.device = device
+        self.device = torch.device(device)
         self.protocol = f'ArcFace IR-SE50 ({path.name}), RGB 112x112 in [-1, 1], aligned by the FFHQ template'
 
     def embed(self, face: np.ndarray) -> np.ndarray:
         """As `FaceEmbedder.embed`."""
-        return _unit(self.network(to_tensor(arcface_crop(face)).to(self.device))[0].cpu().numpy())
+        with precision_context('fp32', self.device):
+            return _unit(self.network(to_tensor(arcface_crop(face), self.device))[0].cpu().numpy())
 
 
 class OnnxEmbedder:

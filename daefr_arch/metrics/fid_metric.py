@@ -11,6 +11,7 @@ from basicsr.utils.registry import METRIC_REGISTRY
 from torch import nn
 
 from daefr_arch.checkpoints import locate
+from daefr_arch.compat import inception_weights
 from daefr_arch.errors import InputError, WeightsError
 from daefr_arch.io.image_file import read_image
 from daefr_arch.io.image_listing import list_images
@@ -33,12 +34,12 @@ def build_inception(*, weights: str | Path | None = None, device: str = 'cpu') -
         MissingWeightsError: pt_inception-2015-12-05-6726825d.pth is not at hand.
         WeightsError: the file is damaged or of another network.
     """
-    from basicsr.archs import inception
+    from basicsr.archs.inception import InceptionV3
 
     path = locate('inception', weights)
-    inception.LOCAL_FID_WEIGHTS = str(path)  # the one place where BasicSR looks before it downloads
     try:
-        network = inception.InceptionV3([3], resize_input=True, normalize_input=False)
+        with inception_weights(path):
+            network = InceptionV3([3], resize_input=True, normalize_input=False)
     except (RuntimeError, TypeError, EOFError, pickle.UnpicklingError) as error:
         raise WeightsError(f'{path}: not the weights of the FID InceptionV3: {error}') from error
     return network.eval().to(device)

@@ -5,12 +5,11 @@ from basicsr.utils.registry import MODEL_REGISTRY
 from torch import Tensor
 
 from daefr_arch.archs.daefr_arch import DAEFR
-from daefr_arch.checkpoints import load_stage_network
+from daefr_arch.checkpoints import load_lq_codebook, load_stage_network
 from daefr_arch.errors import InputError
 from daefr_arch.models.base import DAEFRBaseModel
 from daefr_arch.models.frozen import freeze
 from daefr_arch.models.image_losses import IMAGE_LOSSES, ImageLosses
-from daefr_arch.models.restoration_model import AUTOENCODER_SIZES
 
 
 @MODEL_REGISTRY.register()
@@ -18,8 +17,9 @@ class DAEFRControlModel(DAEFRBaseModel):
     """Trains `lq_control` of network_g (DAEFR with lq_control: true) on images; everything else is frozen.
 
     Options: pixel_opt, perceptual_opt, identity_opt under train, the losses; train.s_lq, the scale in training (1.0);
-    path.pretrain_network_g, the stage-3 checkpoint (without the module), and path.pretrain_network_lq, the LQ
-    autoencoder whose codebook is used (stage 2), or official ones.
+    path.pretrain_network_g, the stage-3 checkpoint, whose own control module, if it has one, begins anew; and
+    path.pretrain_network_lq, whose LQ codebook is used: an LQ autoencoder (stage 2), an official file, or none where
+    the stage-3 checkpoint has that codebook.
     """
 
     train_keys = (*IMAGE_LOSSES, 's_lq', 'optim_g')
@@ -39,19 +39,14 @@ class DAEFRControlModel(DAEFRBaseModel):
         self.net_g = self.prepare('g', net)
 
     def _start(self, net: DAEFR) -> None:
-        """Fills all but the control module from the checkpoints of stages 3 and 2."""
-        paths = {label: self.opt['path'].get(f'pretrain_network_{label}') for label in ('g', 'lq')}
-        for label, path in paths.items():
-            if not path:
-                raise InputError(f'path.pretrain_network_{label} is missing: name the checkpoint of an earlier stage')
-        options = self.opt['network_g']
-        plain = build_network({**options, 'lq_control': False})
-        load_stage_network(plain, paths['g'], 'daefr')
+        """Fills all but the control module from the checkpoints."""
+        path = self.opt['path'].get('pretrain_network_g')
+        if not path:
+            raise InputError('path.pretrain_network_g is missing: name the checkpoint of stage 3')
+        plain = build_network({**self.opt['network_g'], 'lq_control': False})
+        load_stage_network(plain, path, 'daefr', leave_out=('lq_codebook.', 'lq_control.'))
         net.load_state_dict(plain.state_dict(), strict=False)  # `plain` was loaded strictly: only lq_* is left
-        sizes = {key: options[key] for key in AUTOENCODER_SIZES if key in options}
-        autoencoder = build_network({'type': 'DAEFRCodebook', **sizes})
-        load_stage_network(autoencoder, paths['lq'], 'lq_codebook')
-        net.get_submodule('lq_codebook').load_state_dict(autoencoder.codebook.state_dict())
+        load_lq_codebook(net.get_submodule('lq_codebook'), self.opt['path'].get('pretrain_network_lq') or path)
 
     def init_training(self) -> None:
         self.image_losses = ImageLosses(self.train_opt).to(self.device)

@@ -1,30 +1,41 @@
 """Training and testing with BasicSR's own pipelines.
 
 The pipelines read `sys.argv`, look their parts up in their own modules, and build everything themselves. What a run
-needs besides is put in place of those parts: options that are checked, and training samples whose order can be resumed.
+needs besides is put in place of those parts, once, when the package is imported: options that are checked and may have
+a `base`, and training samples whose order can be resumed. So a program that imports this package and calls BasicSR's
+train_pipeline trains as `daefr train` does. Models and datasets of others are left to BasicSR.
 """
 
+import argparse
 import logging
 import math
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import basicsr.test
 import basicsr.train
 import torch
 from basicsr.data import build_dataloader, build_dataset
-from basicsr.utils.logger import initialized_logger
+from basicsr.utils import check_resume
+from basicsr.utils.registry import DATASET_REGISTRY, MODEL_REGISTRY
 from torch import distributed
 from torch.utils.data import DataLoader
 
-from daefr_arch.checkpoints import load_training_state, newest_state, remove_temporaries
+from daefr_arch import compat
+from daefr_arch.checkpoints import (
+    BASICSR_STATE_KEYS,
+    STATE_KEYS,
+    load_training_state,
+    newest_state,
+    remove_temporaries,
+)
+from daefr_arch.data.degradation_dataset import DAEFRDegradationDataset
 from daefr_arch.data.draw_sampler import DrawSampler
 from daefr_arch.errors import InputError
+from daefr_arch.models.base import DAEFRBaseModel
 from daefr_arch.models.shared_memory import told_what_to_do
 from daefr_arch.options.option_file import read_option_file, resolved_option_file
 from daefr_arch.options.run_options import check_run_options
@@ -45,44 +56,70 @@ def run(arguments: Sequence[str], *, is_train: bool = True, root: str | Path | N
         InputError, WeightsError: options or checkpoints are wrong; nothing was started.
         TrainingError: a loss is not finite, or shared memory is too small for the workers.
     """
-    pipeline: Any = basicsr.train if is_train else basicsr.test
-    place = list(arguments).index('-opt') + 1
-    check_run_options(read_option_file(arguments[place]), is_train=is_train)
-    parts: dict[str, Any] = {'parse_options': _checked(pipeline.parse_options)}
-    if is_train:
-        parts |= {'load_resume_state': load_resume_state, 'create_train_val_dataloader': create_train_val_dataloader}
-    _forget_log_file()
-    with resolved_option_file(arguments[place]) as file, mock.patch.multiple(pipeline, **parts):
-        with _argv([*arguments[:place], file, *arguments[place + 1 :]]), told_what_to_do():
-            (pipeline.train_pipeline if is_train else pipeline.test_pipeline)(os.fspath(root or Path.cwd()))
+    compat.forget_log_file()
+    with compat.command_line(arguments), told_what_to_do():
+        (basicsr.train.train_pipeline if is_train else basicsr.test.test_pipeline)(os.fspath(root or Path.cwd()))
     if distributed.is_initialized():
         distributed.destroy_process_group()
 
 
-def _forget_log_file() -> None:
-    """BasicSR opens a log file at the first use of its logger in a process: a second run would have none of its own."""
-    initialized_logger.pop('basicsr', None)
-    logger = logging.getLogger('basicsr')
-    for handler in tuple(logger.handlers):
-        logger.removeHandler(handler)
-        handler.close()
+def install() -> None:
+    """Puts the parts below into BasicSR's pipelines; calling it again changes nothing."""
+    compat.replace_pipeline_parts(
+        {
+            'parse_options': _parse_options,
+            'copy_opt_file': _copy_opt_file,
+            'load_resume_state': lambda original: load_resume_state,
+            'create_train_val_dataloader': _create_train_val_dataloader,
+        }
+    )
 
 
-@contextmanager
-def _argv(arguments: Sequence[str]) -> Iterator[None]:
-    with mock.patch.object(sys, 'argv', ['daefr', *arguments]):
-        yield
+def _is_ours(registry: Any, name: Any, base: type) -> bool:
+    """Whether `name` is registered, and a subclass of `base`."""
+    return name in registry and isinstance(registry.get(name), type) and issubclass(registry.get(name), base)
 
 
-def _checked(parse_options: Callable) -> Callable:
-    """BasicSR's parser, and a check of what it returns: --force_yml can bring keys that the file does not have."""
+def _has_our_model(opt: Mapping[str, Any]) -> bool:
+    return _is_ours(MODEL_REGISTRY, opt.get('model_type'), DAEFRBaseModel)
 
-    def parse(root_path: str, is_train: bool = True) -> tuple[dict[str, Any], Any]:
-        opt, args = parse_options(root_path, is_train=is_train)
-        check_run_options(opt, is_train=is_train)
+
+def _parse_options(original: Callable) -> Callable:
+    """BasicSR's parser for files with a `base`, and with a check of the file and of what --force_yml makes of it.
+
+    Options of a registered model of others are not checked.
+    """
+
+    def parse_options(root_path: str, is_train: bool = True) -> tuple[dict[str, Any], argparse.Namespace]:
+        parser = argparse.ArgumentParser(add_help=False)
+        parser.add_argument('-opt')
+        path = parser.parse_known_args()[0].opt
+        if path is None:
+            return original(root_path, is_train=is_train)  # its usage
+        options = read_option_file(path)
+        is_checked = _has_our_model(options) or options.get('model_type') not in MODEL_REGISTRY
+        if is_checked:
+            check_run_options(options, is_train=is_train)
+        backend = (options.get('dist_params') or {}).get('backend')
+        with resolved_option_file(path) as file, compat.command_line([*sys.argv[1:], '-opt', file]):
+            with compat.default_backend(backend):
+                opt, args = original(root_path, is_train=is_train)
+        args.opt = path
+        if is_checked:
+            check_run_options(opt, is_train=is_train)
         return opt, args
 
-    return parse
+    return parse_options
+
+
+def _copy_opt_file(original: Callable) -> Callable:
+    """BasicSR's copy of the option file into the experiment's folder, with what the file's `base` gives."""
+
+    def copy_opt_file(opt_file: str, experiments_root: str) -> None:
+        with resolved_option_file(opt_file) as file:
+            original(file, experiments_root)
+
+    return copy_opt_file
 
 
 def load_resume_state(opt: dict[str, Any]) -> dict[str, Any] | None:
@@ -97,16 +134,31 @@ def load_resume_state(opt: dict[str, Any]) -> dict[str, Any] | None:
     opt['path']['resume_state'] = os.fspath(path)
     if opt['rank'] == 0:
         remove_temporaries(*folders)
-    state = load_training_state(path)
+    is_ours = _has_our_model(opt)
+    state = load_training_state(path, STATE_KEYS if is_ours else BASICSR_STATE_KEYS)
+    if not is_ours:
+        check_resume(opt, state['iter'])  # lets the model load its networks, which ours do by themselves
     opt['resume_position'] = {'epoch': state['epoch'], 'iter': state['iter']}
     return state
+
+
+def _create_train_val_dataloader(original: Callable) -> Callable:
+    """Ours for our models and for our dataset, whose degradations are new in each epoch with our sampler only."""
+
+    def create(opt: dict[str, Any], logger: logging.Logger) -> Loaders:
+        dataset = opt['datasets'].get('train', {}).get('type')
+        if _has_our_model(opt) or _is_ours(DATASET_REGISTRY, dataset, DAEFRDegradationDataset):
+            return create_train_val_dataloader(opt, logger)
+        return original(opt, logger)
+
+    return create
 
 
 def create_train_val_dataloader(opt: dict[str, Any], logger: logging.Logger) -> Loaders:
     """The loaders of `datasets`, the sampler, the last epoch and the number of iterations.
 
-    In place of BasicSR's, which begins the epoch anew on resumption, and ends too early where the last, incomplete
-    batch of each epoch is dropped.
+    In place of BasicSR's, whose sampler does not tell the dataset the epoch, which begins the epoch anew on resumption,
+    and which ends too early where the last, incomplete batch of each epoch is dropped.
     """
     train_opt = opt['datasets']['train']
     train_set = build_dataset(train_opt)

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from basicsr.utils import options as basicsr_options
 
+from daefr_arch.compat import read_forced_value
 from daefr_arch.errors import InputError
 
 BASE = 'base'
@@ -75,7 +75,7 @@ def force_options(options: Mapping[str, Any], entries: Sequence[str]) -> dict[st
             section = section.get(name) if isinstance(section, dict) else None
         if not isinstance(section, dict):
             raise InputError(f'--force_yml {entry}: there is no section {":".join(sections)}')
-        section[key] = basicsr_options._postprocess_yml_value(value.strip())
+        section[key] = read_forced_value(value.strip())
     return forced
 
 

@@ -85,7 +85,7 @@ class RealESRGANUpsampler:
     def _enlarge(self, pixels: torch.Tensor) -> torch.Tensor:
         """(1, 3, H, W) in [0, 1] -> (1, 3, scale * H, scale * W), tile by tile."""
         _, channels, height, width = pixels.shape
-        result = torch.empty(1, channels, height * self.scale, width * self.scale)
+        result = pixels.new_empty(1, channels, height * self.scale, width * self.scale)
         y = 0
         while y < height:
             tile = self.tile or max(height, width)
@@ -133,7 +133,7 @@ def _build_rrdbnet(state: dict[str, torch.Tensor], name: str) -> RRDBNet:
         num_feat=first.shape[0],
         num_block=len(blocks),
         num_grow_ch=growth.shape[0],
-    )
+    ).float()  # whatever the default type is
     try:
         network.load_state_dict(state, strict=True)
     except RuntimeError as error:

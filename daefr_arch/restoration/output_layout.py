@@ -24,6 +24,7 @@ class OutputLayout:
         extension: of the whole photo: 'png', 'jpg', 'webp', or 'auto', that of the input where it is one of them and
             png otherwise. Faces are always png.
         suffix: appended to the names of restored faces and photos after an underscore.
+        evidence_maps: also write pictures of what is evidence in each face, to a folder of that name.
     """
 
     root: Path
@@ -31,6 +32,7 @@ class OutputLayout:
     has_aligned: bool = False
     extension: str = 'auto'
     suffix: str | None = None
+    evidence_maps: bool = False
 
     def __post_init__(self) -> None:
         if self.style not in LAYOUTS:
@@ -46,6 +48,8 @@ class OutputLayout:
             folders += [self.root / 'cropped_faces', self.root / 'cmp']
         elif not self.has_aligned:
             folders.append(self.root / 'cropped_faces')
+        if self.evidence_maps:
+            folders.append(self.root / 'evidence_maps')
         return folders if self.has_aligned else [*folders, self._photos]
 
     def photo(self, source: Path) -> Path | None:
@@ -70,6 +74,10 @@ class OutputLayout:
     def comparison(self, source: Path, index: int) -> Path | None:
         """Crop and restored face side by side; None in CodeFormer's layout."""
         return None if self._codeformer else self.root / 'cmp' / f'{self._face(source, index)}.png'
+
+    def evidence_map(self, source: Path, index: int) -> Path:
+        """The picture of what is evidence in the restored face number `index`."""
+        return self.root / 'evidence_maps' / f'{self._face(source, index)}{self._ending}.png'
 
     def result(self, source: Path) -> Path:
         """The file that is written last: it exists when the photo is done."""

@@ -18,6 +18,7 @@ import numpy as np
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from daefr_arch.errors import InputError
+from daefr_arch.faces.evidence_map import draw_evidence
 from daefr_arch.io.image_file import DEFAULT_MAX_PIXELS, read_image, write_image
 from daefr_arch.io.json_lines import JsonLinesWriter
 from daefr_arch.io.photo import Photo
@@ -25,7 +26,7 @@ from daefr_arch.io.progress import ProgressBar
 from daefr_arch.restoration.output_layout import OutputLayout, make_folders
 from daefr_arch.restoration.photo_job import PHOTO_ERRORS, PhotoJob
 from daefr_arch.restoration.photo_work import PhotoWork
-from daefr_arch.restoration.report import FAILED, RESTORED, PhotoReport
+from daefr_arch.restoration.report import FAILED, PhotoReport
 
 DECODED_AHEAD = 4
 PHOTOS_A_GROUP = 8  # whose faces share the network's batches; as many are searched ahead
@@ -118,7 +119,7 @@ def restore_photos(
             for group in _groups(_ahead(finder, find, decoded, PHOTOS_A_GROUP, most_pixels), most_pixels):
                 _restore(restorer, [job for job in group if job.work is not None], weight)
                 _report(writing, lines, result)
-                pasted = [paster.submit(_paste, job, restorer) for job in group]
+                pasted = [paster.submit(_paste, job, restorer, layout) for job in group]
                 writing = [writers.submit(_write, job, layout, restorer.upscale, draw_box) for job in pasted]
                 for future in writing:
                     bar.moves_with(future)
@@ -196,12 +197,15 @@ def _restore(restorer: Restorer, jobs: Sequence[PhotoJob], weight: float | None)
             _restore(restorer, [job], weight)
 
 
-def _paste(job: PhotoJob, restorer: Restorer) -> PhotoJob:
+def _paste(job: PhotoJob, restorer: Restorer, layout: OutputLayout) -> PhotoJob:
     if job.work is not None and job.photo is not None:
         with job.step():
             if job.report.status == FAILED:
                 raise InputError('no face could be restored: ' + '; '.join(job.report.faces[0].warnings))
             job.crops, job.faces, whole = restorer.finish(job.work)
+            if layout.evidence_maps:
+                fused = (face for face in job.work.restored if face is not None)
+                job.evidence_maps = [draw_evidence(face.face, face.evidence.log_ratios) for face in fused]
             if whole is not None:
                 job.restored = job.photo.with_pixels(whole)
             job.photo = job.work = None
@@ -221,7 +225,7 @@ def _write(pasted: Future[PhotoJob], layout: OutputLayout, upscale: float, draw_
         for written in (name for names in outputs.values() for name in names):
             Path(written).unlink(missing_ok=True)
         outputs = {}
-    job.crops, job.faces, job.restored = [], [], None
+    job.crops, job.faces, job.evidence_maps, job.restored = [], [], [], None
     return job.line(outputs)
 
 
@@ -229,13 +233,15 @@ def _outputs(
     job: PhotoJob, layout: OutputLayout, upscale: float, draw_box: bool
 ) -> Iterator[tuple[str, Path, np.ndarray | Photo]]:
     """What to write: kind, path, image."""
-    restored = [index for index, face in enumerate(job.report.faces) if face.status == RESTORED]
+    restored = [index for index, face in enumerate(job.report.faces) if face.status != FAILED]
     for index, crop, face in zip(restored, job.crops, job.faces, strict=True):
         if path := layout.cropped_face(job.source, index):
             yield 'cropped_faces', path, crop
         yield 'restored_faces', layout.restored_face(job.source, index), face
         if path := layout.comparison(job.source, index):
             yield 'cmp', path, np.hstack((crop, face))
+    for index, picture in zip(restored, job.evidence_maps, strict=layout.evidence_maps):
+        yield 'evidence_maps', layout.evidence_map(job.source, index), picture
     path = layout.photo(job.source)
     if path and job.restored is not None:
         yield 'photo', path, _with_boxes(job.restored, job.report, upscale) if draw_box else job.restored

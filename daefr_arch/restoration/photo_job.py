@@ -36,6 +36,7 @@ class PhotoJob:
     error: str | None = None
     crops: list[np.ndarray] = field(default_factory=list)
     faces: list[np.ndarray] = field(default_factory=list)
+    evidence_maps: list[np.ndarray] = field(default_factory=list)
     restored: Photo | None = None
     warnings: tuple[str, ...] = ()
 

@@ -1,9 +1,9 @@
 """Photos in, photos with restored faces out: the Python API, in GFPGANer's shape."""
 
-import logging
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -13,19 +13,22 @@ from torch import nn
 from daefr_arch import checkpoints
 from daefr_arch.choices import BATCH_SIZE, LARGEST_UPSCALE, MIN_FACE_SIZE, SCORE_THRESHOLD, UPSCALE
 from daefr_arch.errors import InputError
-from daefr_arch.faces import colour
-from daefr_arch.faces.aligner import alignment_error, crop_face, estimate_alignment, similarity_scale
+from daefr_arch.faces.aligner import alignment_error, crop_face, enlarged_alignment, estimate_alignment, own_side
 from daefr_arch.faces.detector import FaceDetector, build_detector, center_face
 from daefr_arch.faces.face_mask import FaceParser, feather_mask
-from daefr_arch.faces.paster import RestoredFace, paste_faces
-from daefr_arch.io.photo import as_uint8, without_colour
+from daefr_arch.faces.fusion import EvidenceFusion
+from daefr_arch.faces.paster import RestoredFace, paste_faces, paste_matrix
+from daefr_arch.io.photo import as_uint8
 from daefr_arch.io.resize import resize_square
 from daefr_arch.restoration.background import BackgroundUpsampler, RealESRGANUpsampler, enlarge_face, enlarge_photo
+from daefr_arch.restoration.face_restorer import FaceRestorer, load_fusion
 from daefr_arch.restoration.photo_work import PhotoWork
-from daefr_arch.restoration.report import FAILED, FaceReport, PhotoReport
+from daefr_arch.restoration.report import FaceReport, PhotoReport
 from daefr_arch.runtime.face_network import FaceNetwork
 
-_logger = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from daefr_arch.metrics.face_embedding import FaceEmbedder
+
 
 # alignment error of a face that is turned too far for the five landmarks to fit the template
 TURNED_AWAY = 0.045
@@ -55,11 +58,10 @@ class DAEFRRestorer:
         face_upsample: enlarge the restored faces with `bg_upsampler` too before they are pasted.
         mask: 'feather' (soft square) or 'parse' (the face's outline by ParseNet).
         parse_weights: ParseNet's weight file.
-        blend: share of the restored face in the result; the rest is the input crop.
-        match_colour: give faces found in photos the photo's coarse colours; lightness and detail stay the
-            network's. Images given as aligned faces keep the network's colours.
+        fusion: judges what a photo shows of a face and fuses it with the network's; None for the one that is part of
+            the project.
         identity_weights: ONNX file of a face embedding (insightface's convention); with it the report says how similar
-            every restored face is to its crop.
+            every face in the result is to the photo's.
         offline: never download anything.
 
     `last_report` and `last_reports` describe the photos of the last call. Raises InputError for impossible options,
@@ -86,27 +88,25 @@ class DAEFRRestorer:
         face_upsample: bool = False,
         mask: str = 'feather',
         parse_weights: str | Path | None = None,
-        blend: float = 1.0,
-        match_colour: bool = True,
+        fusion: EvidenceFusion | None = None,
         identity_weights: str | Path | None = None,
         offline: bool = False,
     ) -> None:
         if not 0 < upscale <= LARGEST_UPSCALE:
             raise InputError(f'upscale: expected a number above 0, at most {LARGEST_UPSCALE}, got {upscale}')
-        if not 0 <= blend <= 1:
-            raise InputError(f'blend: expected a share between 0 and 1, got {blend}')
         if mask not in MASKS:
             raise InputError(f'mask: expected one of {", ".join(MASKS)}, got {mask!r}')
         if isinstance(bg_upsampler, str) and bg_upsampler != 'realesrgan':
             raise InputError(f"bg_upsampler: expected None, 'realesrgan' or an upsampler object, got {bg_upsampler!r}")
         if face_upsample and bg_upsampler is None:
             raise InputError("face_upsample: expected a bg_upsampler to enlarge the faces with, such as 'realesrgan'")
-        self.upscale, self.blend, self.match_colour = upscale, blend, match_colour
+        self.upscale = upscale
         network = (
             model if isinstance(model, nn.Module) else checkpoints.load_network(model_path or model, offline=offline)
         )
         self.network = FaceNetwork(network, device=device, precision=precision, batch_size=batch_size, compile=compile)
         self.device = self.network.device
+        self.faces = FaceRestorer(self.network, fusion or load_fusion(self.device, offline=offline))
         if isinstance(detector, str):
             detector = build_detector(
                 detector,
@@ -126,18 +126,17 @@ class DAEFRRestorer:
             )
         self.bg_upsampler = bg_upsampler
         self.face_upsampler = bg_upsampler if face_upsample else None
-        self.embedder = None
+        self.embedder: FaceEmbedder | None = None
         if identity_weights is not None:
             from daefr_arch.metrics.face_embedding import OnnxEmbedder  # loads onnxruntime
 
             self.embedder = OnnxEmbedder(identity_weights)
         self.last_reports: list[PhotoReport] = []
-        self._warned_of_weight = False
 
     @property
     def face_size(self) -> int:
-        """Side of the aligned faces in pixels: the network's."""
-        return self.network.face_size
+        """Smallest side of the aligned faces in pixels; larger faces are taken at their own resolution."""
+        return self.faces.smallest_side
 
     @property
     def last_report(self) -> PhotoReport:
@@ -154,13 +153,22 @@ class DAEFRRestorer:
     ) -> Enhanced:
         """Restores the faces of a photo; as GFPGANer.enhance.
 
-        has_aligned: the image is one aligned face (resized to the network's size where it has another).
-        only_center_face: only the face nearest to the photo's centre. paste_back: also make the whole photo.
-        weight: fidelity in [0, 1], CodeFormer's w, for networks with the LQ control module (appendix C).
+        Args:
+            img: BGR (H, W, 3) or grey (H, W), uint8 or uint16.
+            has_aligned: the image is one aligned face, square; the result has its size, `face_size` at least.
+            only_center_face: only the face nearest to the photo's centre.
+            paste_back: also make the whole photo.
+            weight: fidelity in [0, 1]: 0 for the network's face alone, 1 for all of the photo that could be evidence,
+                None for what the evidence says.
 
-        Returns (cropped_faces, restored_faces, restored_img): lists of (R, R, 3) BGR uint8 in the same order, and the
-        photo at `upscale` times its size, None for aligned faces and without paste_back. A face whose restoration
-        failed is in neither list, and the photo keeps its own pixels there: see `last_report`.
+        Returns:
+            (cropped_faces, restored_faces, restored_img): lists of (S, S, 3) BGR uint8 in the same order, S the face's
+            own resolution, and the photo at `upscale` times its size, None for aligned faces and without paste_back. A
+            face whose restoration failed is in neither list, and the photo keeps its own pixels there: see
+            `last_report`.
+
+        Raises:
+            InputError: no photo, a face that is not square, or a weight outside [0, 1].
         """
         return self.enhance_batch(
             [img],
@@ -192,25 +200,20 @@ class DAEFRRestorer:
         """
         work = PhotoWork(_checked(img))
         if has_aligned:
-            work.crops, work.report.faces = [resize_square(as_uint8(work.img), self.face_size)], [FaceReport()]
+            work.crops, work.report.faces = [self._aligned_crop(work.img)], [FaceReport()]
         else:
             self._detect(work, only_center_face)
         return work
 
-    def _control_strength(self, weight: float | None) -> float | None:
-        """`weight` as s_lq, or None with one warning where the network has no control module."""
-        if weight is None:
-            return None
-        if not 0 <= weight <= 1:
-            raise InputError(f'weight: expected a fidelity between 0 and 1, got {weight}')
-        if self.network.has_control:
-            return weight
-        if not self._warned_of_weight:
-            _logger.warning(
-                'weight has no effect: this model has no LQ control module; blend (--blend) mixes the input in'
+    def _aligned_crop(self, img: np.ndarray) -> np.ndarray:
+        """An image that is one aligned face, enlarged where it is smaller than the network's."""
+        height, width = img.shape[:2]
+        if height != width:
+            raise InputError(
+                f'has_aligned: expected a square aligned face, got {width}x{height} pixels: '
+                'leave out has_aligned (--has_aligned), so that faces are found and aligned'
             )
-            self._warned_of_weight = True
-        return None
+        return resize_square(as_uint8(img), max(self.face_size, height))
 
     def _detect(self, work: PhotoWork, only_center_face: bool) -> None:
         """Detects and aligns."""
@@ -226,46 +229,29 @@ class DAEFRRestorer:
             except InputError as error:
                 work.report.warnings.append(f'a face was left out: {error}')
                 continue
-            if similarity_scale(matrix) * self.upscale < 0.5:
-                side = round(self.face_size / similarity_scale(matrix))
-                report.warnings.append(f'{side} px wide, restored at {self.face_size} px: the result is softer')
             if alignment_error(face.landmarks, matrix, self.face_size) > TURNED_AWAY:
                 report.warnings.append('turned far from the camera: the restored face may be wrong')
+            side = own_side(matrix, self.face_size)
+            matrix = enlarged_alignment(matrix, side / self.face_size)
             work.matrices.append(matrix)
-            work.crops.append(as_uint8(crop_face(work.img, matrix, self.face_size)))
+            work.crops.append(as_uint8(crop_face(work.img, matrix, side, border_mode='smooth')))
             work.report.faces.append(report)
         work.report.seconds['detect'] = time.perf_counter() - start
 
     def restore_faces(self, works: Sequence[PhotoWork], *, weight: float | None = None) -> None:
-        """The second step: sends the faces of all photos through the network together. weight: as in `enhance`."""
-        s_lq = self._control_strength(weight)
+        """The second step: restores the faces of all photos together. weight: as in `enhance`."""
         start = time.perf_counter()
         crops = [crop for work in works for crop in work.crops]
-        results = iter(self.network.restore(crops, s_lq=s_lq))
+        results = iter(self.faces.restore(crops, fidelity=weight))
         seconds = (time.perf_counter() - start) / max(1, len(crops))
         for work in works:
-            for crop, report in zip(work.crops, work.report.faces, strict=True):
-                restored = next(results)
+            work.restored = []
+            for report in work.report.faces:
+                fused, evidence = next(results)
                 report.seconds = seconds
-                if restored is None:
-                    report.status = FAILED
-                    report.warnings.append(
-                        'the network output is not finite, in float32 too: the face was left as it is'
-                    )
-                else:
-                    restored = self._adjusted(restored, crop, aligned=not work.matrices)
-                    if self.embedder is not None:
-                        report.identity = float(self.embedder.embed(crop) @ self.embedder.embed(restored))
-                work.restored.append(restored)
+                report.judge(evidence, fused)
+                work.restored.append(fused)
             work.report.seconds['restore'] = seconds * len(work.crops)
-
-    def _adjusted(self, restored: np.ndarray, crop: np.ndarray, *, aligned: bool) -> np.ndarray:
-        """The restored face with the colours and the share of the crop that were asked for."""
-        if self.match_colour and not aligned:
-            restored = colour.match_colour(restored, crop)
-        if colour.is_grey(crop):  # the network has seen colour photos: it would tint a grey face
-            restored = without_colour(restored)
-        return restored if self.blend == 1 else colour.blend_faces(restored, crop, self.blend)
 
     def finish(self, work: PhotoWork, *, paste_back: bool = True) -> Enhanced:
         """The last step: enlarges the photo, pastes its faces, and returns what `enhance` does.
@@ -278,22 +264,41 @@ class DAEFRRestorer:
             start = time.perf_counter()
             img = enlarge_photo(work.img, self.upscale, self.bg_upsampler)
             enlarged = time.perf_counter()
-            paste_faces(img, self._pasted(work), self.upscale)
+            self._paste(img, work)
             work.report.seconds['background'] = enlarged - start
             work.report.seconds['paste'] = time.perf_counter() - enlarged
-        crops = [crop for crop, face in zip(work.crops, work.restored, strict=True) if face is not None]
-        return crops, [face for face in work.restored if face is not None], img
+        if self.embedder is not None:
+            self._compare_identities(self.embedder, work, img)
+        pairs = [(crop, fused.face) for crop, fused in zip(work.crops, work.restored, strict=True) if fused is not None]
+        return [crop for crop, _ in pairs], [face for _, face in pairs], img
 
-    def _pasted(self, work: PhotoWork) -> list[RestoredFace]:
-        """The photo's restored faces with their masks."""
+    def _paste(self, img: np.ndarray, work: PhotoWork) -> None:
+        """Puts the faces into the enlarged photo.
+
+        What is pasted is the change of the photo; where an upsampler has drawn the photo anew, it is the face.
+        """
         pasted = [
-            RestoredFace(face, self.parser.mask(face) if self.parser else feather_mask(self.face_size), matrix)
-            for face, matrix in zip(work.restored, work.matrices, strict=True)
-            if face is not None
+            RestoredFace(fused.face if self.bg_upsampler else fused.change, self._mask(fused.face), matrix)
+            for fused, matrix in zip(work.restored, work.matrices, strict=True)
+            if fused is not None and (self.bg_upsampler or fused.change.any())
         ]
-        if self.face_upsampler is None:
-            return pasted
-        return [enlarge_face(face, self.upscale, self.face_upsampler) for face in pasted]
+        if self.face_upsampler is not None:
+            pasted = [enlarge_face(face, self.upscale, self.face_upsampler) for face in pasted]
+        paste_faces(img, pasted, self.upscale)
+
+    def _mask(self, face: np.ndarray) -> np.ndarray:
+        return self.parser.mask(face) if self.parser else feather_mask(face.shape[0])
+
+    def _compare_identities(self, embedder: 'FaceEmbedder', work: PhotoWork, img: np.ndarray | None) -> None:
+        """Cosine similarity of each face in the result, cut out of it again, to the photo's."""
+        for index, (report, crop, fused) in enumerate(zip(work.report.faces, work.crops, work.restored, strict=True)):
+            if fused is None:
+                continue
+            face = fused.face
+            if img is not None:
+                matrix = cv2.invertAffineTransform(paste_matrix(work.matrices[index], self.upscale))
+                face = as_uint8(crop_face(img, matrix, len(crop)))
+            report.identity = float(embedder.embed(crop) @ embedder.embed(face))
 
 
 def _checked(img: np.ndarray) -> np.ndarray:

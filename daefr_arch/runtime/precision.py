@@ -1,9 +1,11 @@
 """In which precision a network computes, on which device."""
 
+import threading
 import time
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
@@ -11,6 +13,7 @@ from daefr_arch.choices import PRECISIONS
 from daefr_arch.errors import InputError
 
 REDUCED_TYPES = {'bf16': torch.bfloat16, 'fp16': torch.float16}
+_tf32_lock = threading.RLock()
 
 
 def resolve_device(device: str | torch.device) -> torch.device:
@@ -85,18 +88,42 @@ def has_fast_bf16() -> bool:
     return min(seconds[torch.bfloat16]) < 0.8 * min(seconds[torch.float32])
 
 
-def precision_context(precision: str, device: torch.device) -> AbstractContextManager:
-    """The context in which a network with float32 weights computes in `precision`."""
-    allow_tf32(precision == 'tf32', device)
-    if precision in REDUCED_TYPES:
-        return torch.autocast(device.type, dtype=REDUCED_TYPES[precision])
-    return nullcontext()
+@contextmanager
+def precision_context(precision: str, device: torch.device) -> Iterator[None]:
+    """Inside, a network with float32 weights computes in `precision`, whatever the program around it computes in.
+
+    An autocast of the program does not reach inside, and its choice of TF32 is in force again at the end.
+    """
+    with _autocast(precision, device), _tf32(precision == 'tf32') if device.type == 'cuda' else nullcontext():
+        yield
 
 
-def allow_tf32(allowed: bool, device: torch.device) -> None:
-    """Whether CUDA may multiply float32 numbers in TF32; of no consequence elsewhere."""
-    if device.type == 'cuda':
-        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = allowed
+def _autocast(precision: str, device: torch.device) -> AbstractContextManager:
+    dtype = REDUCED_TYPES.get(precision)
+    if dtype is None and not torch.amp.is_autocast_available(device.type):
+        return nullcontext()
+    return torch.autocast(device.type, dtype=dtype, enabled=dtype is not None)
+
+
+@contextmanager
+def _tf32(allowed: bool) -> Iterator[None]:
+    """Whether CUDA multiplies float32 numbers in TF32: a setting of the process, so one thread at a time is inside."""
+    matmul: Any = torch.backends.cuda.matmul
+    cudnn: Any = torch.backends.cudnn
+    value: str | bool
+    if hasattr(matmul, 'fp32_precision'):  # torch 2.9; a program that has set it can no longer read allow_tf32
+        owners, name, value = (matmul, cudnn.conv), 'fp32_precision', ('tf32' if allowed else 'ieee')
+    else:
+        owners, name, value = (matmul, cudnn), 'allow_tf32', allowed
+    with _tf32_lock:
+        before = [getattr(owner, name) for owner in owners]
+        try:
+            for owner in owners:
+                setattr(owner, name, value)
+            yield
+        finally:
+            for owner, setting in zip(owners, before, strict=True):
+                setattr(owner, name, setting)
 
 
 def type_of(precision: str) -> torch.dtype:

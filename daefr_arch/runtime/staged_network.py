@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from daefr_arch.archs.daefr_arch import DAEFR
 from daefr_arch.archs.layers import Upsample
 from daefr_arch.kernels import keep_compiled_kernels
-from daefr_arch.runtime.precision import StagePrecisions, allow_tf32, type_of
+from daefr_arch.runtime.precision import StagePrecisions, precision_context, type_of
 
 # the parts of DAEFR whose weights take a reduced precision; the LQ codebook, which is searched, stays in float32
 _ENCODERS = ('hq_encoder', 'hq_quant_conv', 'lq_encoder', 'lq_quant_conv')
@@ -27,7 +27,7 @@ class StagedNetwork:
 
     def __init__(self, network: DAEFR, precisions: StagePrecisions, *, compile: bool = False) -> None:
         self.encoder_type, self.prediction_type, decoder_type = map(type_of, precisions)
-        self.tf32 = 'tf32' in precisions
+        self.float32 = 'tf32' if 'tf32' in precisions else 'fp32'  # how what is not reduced is multiplied
         self.network = copy.copy(network)
         self.network._modules = dict(network._modules)
         for parts, dtype in (
@@ -46,8 +46,8 @@ class StagedNetwork:
             self._compute = torch.compile(self._forward, dynamic=False)
 
     def __call__(self, x: Tensor, s_lq: float | None) -> Tensor:
-        allow_tf32(self.tf32, x.device)
-        return self._compute(x, s_lq)
+        with precision_context(self.float32, x.device):
+            return self._compute(x, s_lq)
 
     def _forward(self, x: Tensor, s_lq: float | None) -> Tensor:
         parts = [slice(first, first + MOST_FACES) for first in range(0, len(x), MOST_FACES)]

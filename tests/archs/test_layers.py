@@ -81,8 +81,8 @@ def test_quantizer_finds_the_nearest_codes():
     vectors = feature.detach().permute(0, 2, 3, 1).reshape(-1, 8)
     expected = torch.cdist(vectors.double(), quantizer.embedding.weight.double()).argmin(1)
     assert torch.equal(quantized.indices, expected.view(2, 12))
-    torch.testing.assert_close(quantized.feature, quantized.codes)
-    quantized.feature.sum().backward()
+    torch.testing.assert_close(quantized.straight_through, quantized.codes)
+    quantized.straight_through.sum().backward()
     assert torch.equal(feature.grad, torch.ones_like(feature))  # straight through
     with pytest.raises(ValueError, match='expected 12 indices'):
         quantizer.lookup(quantized.indices[:, :5], 3, 4)

@@ -5,7 +5,7 @@ import torch
 from basicsr.archs import build_network
 
 from daefr_arch import checkpoints
-from daefr_arch.checkpoints import infer_options, load_stage_network
+from daefr_arch.checkpoints import infer_options, load_lq_codebook, load_stage_network
 from daefr_arch.commands.cli import main
 from daefr_arch.commands.exit_codes import FAILED, OK
 from daefr_arch.errors import WeightsError
@@ -204,3 +204,41 @@ def test_training_names_the_file_and_every_kind_of_difference(tmp_path):
     assert 'missing: encoder.conv_in.bias' in message
     assert 'unexpected: surprise' in message
     assert 'misshapen: quant_conv.bias (expected (256,), got (3,))' in message
+
+
+def _lq_codebook_of(path):
+    codebook = build_network({'type': 'DAEFR', **TINY_DAEFR, 'lq_control': True}).lq_codebook
+    load_lq_codebook(codebook, path)
+    return codebook.embedding.weight
+
+
+@pytest.mark.parametrize(
+    ('name', 'key'),
+    [
+        ('daefr_tiny', 'vqvae.LQ_quantize'),
+        ('association_tiny', 'vqvae_LQ.quantize'),
+        ('codebook_tiny', 'vqvae.quantize'),
+    ],
+)
+def test_the_lq_codebook_of_official_files(name, key, tmp_path):
+    state_dict = official_state_dict(name)
+    torch.save({'state_dict': state_dict}, tmp_path / 'official.ckpt')
+    assert torch.equal(_lq_codebook_of(tmp_path / 'official.ckpt'), state_dict[f'{key}.embedding.weight'])
+
+
+def test_the_lq_codebook_of_our_files(tmp_path):
+    control = build_network({'type': 'DAEFR', **TINY_DAEFR, 'lq_control': True})
+    autoencoder = build_network({'type': 'DAEFRCodebook', **TINY})
+    for network, codebook in ((control, control.lq_codebook), (autoencoder, autoencoder.codebook)):
+        torch.save({'params': network.state_dict()}, tmp_path / 'net.pth')
+        assert torch.equal(_lq_codebook_of(tmp_path / 'net.pth'), codebook.embedding.weight)
+
+
+def test_a_hq_codebook_is_not_taken_for_the_lq_codebook(tmp_path):
+    torch.save({'params': build_network({'type': 'DAEFR', **TINY_DAEFR}).state_dict()}, tmp_path / 'net.pth')
+    with pytest.raises(WeightsError, match='holds no LQ codebook'):
+        _lq_codebook_of(tmp_path / 'net.pth')
+    small = build_network({'type': 'DAEFRCodebook', **TINY, 'codebook_size': 7})
+    torch.save({'params': small.state_dict()}, tmp_path / 'small.pth')
+    with pytest.raises(WeightsError, match=r'does not fit.*\(7, 256\)'):
+        _lq_codebook_of(tmp_path / 'small.pth')

@@ -11,11 +11,9 @@ from daefr_arch.commands import exit_codes
 
 PROGRAM = """
 import os, sys, time, types
-os.environ['DAEFR_DEFER_REGISTRATION'] = '1'
-import daefr_arch
 from daefr_arch.commands import cli
 
-def register():
+def load():
     if 'imports' in sys.argv:
         os.write(1, b'ready\\n')
         time.sleep(600)
@@ -24,7 +22,6 @@ def add_arguments(parser):
     parser.add_argument('what')
     parser.add_argument('folder')
 
-daefr_arch.register = register
 cli.COMMANDS['slow'] = ('slow', '')
 slow = types.ModuleType('daefr_arch.commands.slow')
 slow.__dict__.update(add_arguments=add_arguments, run=lambda args: run(args, args.folder), GO_ON='again goes on')
@@ -51,7 +48,7 @@ def run(args, folder):
                 os.write(1, b'ready\\n')
                 work.result()
 
-sys.exit(cli.main(['slow', *sys.argv[1:]]))
+sys.exit(cli.main(['slow', *sys.argv[1:]], load=load))
 """
 TALK = """
 import logging
@@ -64,7 +61,7 @@ def run(args, folder):
     open(folder + '/done', 'w').close()
     return 0
 
-sys.exit(cli.main(['slow', *sys.argv[1:]]))
+sys.exit(cli.main(['slow', *sys.argv[1:]], load=load))
 """
 FORK = """
 import logging, signal

@@ -7,15 +7,19 @@ import pytest
 import torch
 from basicsr.archs import build_network
 
-from daefr_arch.checkpoints import save_network
+from daefr_arch.checkpoints import load_network, save_network
 from daefr_arch.comparison import table
 from daefr_arch.comparison.comparison import compare_methods
 from daefr_arch.comparison.face_set import write_face_set
-from daefr_arch.comparison.method import Method
+from daefr_arch.comparison.method import Method, parse_methods
 from daefr_arch.errors import InputError, WeightsError
 from daefr_arch.evaluation.build import build_metrics
 from daefr_arch.evaluation.evaluator import Evaluator
-from daefr_arch.restoration.restorer import DAEFRRestorer
+from daefr_arch.faces.face_mask import feather_mask
+from daefr_arch.faces.paster import RestoredFace, paste_faces
+from daefr_arch.io.resize import resize_square
+from daefr_arch.restoration.face_restorer import FaceRestorer, load_fusion
+from daefr_arch.runtime.face_network import FaceNetwork
 from tests.comparison.conftest import FACE, OPTIONS, OneFace
 
 
@@ -32,20 +36,33 @@ def evaluator(tmp_path, monkeypatch):
     return Evaluator(metrics, missing=missing)
 
 
-def test_same_faces_as_the_restorer_and_the_same_pasting(faces, evaluator, tiny_model, photos, tmp_path):
+def test_bare_faces_and_their_pasting(faces, evaluator, tiny_model, photos, tmp_path):
     result = compare_methods([Method('tiny', str(tiny_model))], faces, evaluator, device='cpu')
-    restorer = DAEFRRestorer(
-        tiny_model, upscale=1, match_colour=False, precision='fp32', device='cpu', detector=OneFace()
-    )
-    for name in ('astronaut', 'hopper'):
-        photo = cv2.imread(str(photos[0] / f'{name}.png'))
-        _, (expected,), whole = restorer.enhance(photo)
-        np.testing.assert_array_equal(faces.read('tiny', f'{name}_00'), expected)
-        pasted = cv2.imread(str(tmp_path / 'out/tiny/final_results' / f'{name}.png'))
+    network = FaceNetwork(load_network(tiny_model), device='cpu', precision='fp32')
+    for entry in faces.photos:
+        name = f'{entry.source.stem}_00'
+        (expected,) = network.restore([faces.read('input', name)])
+        np.testing.assert_array_equal(faces.read('tiny', name), expected)
+        whole = cv2.imread(str(entry.source))
+        paste_faces(whole, [RestoredFace(expected, feather_mask(FACE), entry.matrices[0])], 1)
+        pasted = cv2.imread(str(tmp_path / f'out/tiny/final_results/{entry.source.stem}.png'))
         np.testing.assert_array_equal(pasted, whole)
-        assert (pasted != photo).any()
     assert len(result.methods[1].cost.seconds) == 2
     assert min(result.methods[1].cost.seconds) > 0
+
+
+def test_a_method_with_evidence_is_what_restoring_gives(faces, evaluator, tiny_model):
+    methods = parse_methods([f'bare={tiny_model}', f'fused={tiny_model}+evidence'])
+    result = compare_methods(methods, faces, evaluator, device='cpu')
+    network = FaceNetwork(load_network(tiny_model), device='cpu', precision='fp32')
+    restorer = FaceRestorer(network, load_fusion())
+    for name in faces.names:
+        crop = resize_square(faces.read('input', name), 256)
+        ((fused, _),) = restorer.restore([crop])
+        np.testing.assert_array_equal(faces.read('fused', name), resize_square(fused.face, FACE))
+    bare, with_evidence = result.methods[1:]
+    assert 'evidence' in with_evidence.description
+    assert with_evidence.report['psnr'].mean > bare.report['psnr'].mean + 3  # an untrained network adds noise
 
 
 def test_folders_are_paired_resized_and_measured(faces, evaluator, tmp_path):

@@ -50,6 +50,9 @@ def page(tmp_path_factory):
         rows = tuple(ImageRow(face, {'psnr': value}) for face, value in zip(NAMES, values, strict=True))
         cost = Cost() if name == 'input' else Cost((0.1, 0.2, 0.3), 5_000_000)
         methods.append(ComparedMethod(name, f'about {name}', cost, Report((psnr, fid), rows)))
+    picture = faces.evidence_map('ours', 'b')
+    picture.parent.mkdir(parents=True)
+    cv2.imwrite(str(picture), np.full((256, 256, 3), (200, 150, 40), np.uint8))
     path = faces.root / 'compare.html'
     path.write_text(render_page(Comparison(faces, tuple(methods), 'cpu')), encoding='utf-8')
     return path
@@ -133,8 +136,21 @@ def test_page_in_the_browser(page, request):
     check_slider(browser)
     check_sorting(browser)
     check_zoom(browser)
+    check_evidence(browser)
     browser.save_screenshot(str(page.with_suffix('.png')))
     assert browser.get_log('browser') == []
+
+
+def check_evidence(browser):
+    """Pictures of evidence take the place of the faces that have them, and give it back."""
+    browser.execute_script("document.querySelector('#evidence input').click()")
+    shown = browser.execute_script(
+        "return [...document.querySelectorAll('#faces img')].filter("
+        'image => data.faces.some(face => Object.values(face.evidence).includes(image.src))).map(image => image.alt)'
+    )
+    assert set(shown) == {'b, ours'}
+    browser.execute_script("document.querySelector('#evidence input').click()")
+    assert not browser.execute_script('return document.querySelector("#evidence").hidden')
 
 
 def check_slider(browser):

@@ -138,6 +138,26 @@ def test_drawn_parameters_are_the_same_everywhere():
     )
 
 
+def _shares(severity_range, count=200):
+    """How much of its range each parameter uses, from the mild end on: (count, 4)."""
+    ranges = DegradationRanges(severity_range=severity_range, kernel_list=['iso'], kernel_prob=[1])
+    drawn = [draw_params(ranges, np.random.default_rng(seed)) for seed in range(count)]
+    values = np.array([(p.sigma_x, p.downsample, p.noise_sigma, -p.jpeg_quality) for p in drawn])
+    low, high = np.array([(0.1, 15), (0.8, 30), (0, 20), (-100, -30)]).T
+    return (values - low) / (high - low)
+
+
+def test_severity_draws_from_the_mild_end_of_all_ranges_alike():
+    full = _shares((1, 1))
+    np.testing.assert_allclose(_shares((0.25, 0.25)), full / 4, atol=0.5 / 70)  # JPEG's quality is rounded
+    np.testing.assert_allclose(_shares((0, 0)), 0)
+    drawn = _shares((0, 1))
+    severities = drawn[:, :3] / full[:, :3]
+    np.testing.assert_allclose(severities[:, 0], severities[:, 1])  # one an image
+    np.testing.assert_allclose(severities[:, 0], severities[:, 2])
+    assert np.histogram(severities[:, 0], bins=4, range=(0, 1))[0].min() > 30
+
+
 @pytest.mark.parametrize(
     ('option', 'value'),
     [
@@ -148,6 +168,7 @@ def test_drawn_parameters_are_the_same_everywhere():
         ('kernel_list', ('iso', 'plateau')),
         ('noise_range', (-1, 3)),
         ('downsample_range', (0, 3)),
+        ('severity_range', (0, 1.5)),
     ],
 )
 def test_wrong_ranges_are_errors_that_name_the_option(option, value):

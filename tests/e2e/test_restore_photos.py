@@ -14,7 +14,7 @@ from daefr_arch.io.image_file import read_image, write_image
 from daefr_arch.restoration.output_layout import OutputLayout
 from daefr_arch.restoration.photo_folder import restore_photos
 from daefr_arch.restoration.restorer import DAEFRRestorer
-from tests.faces.photos import FakeNetwork, astronaut
+from tests.faces.photos import FakeNetwork, astronaut, nothing_shown
 
 ORIENTATION = 274
 
@@ -22,7 +22,8 @@ ORIENTATION = 274
 @pytest.fixture(scope='module')
 def fast_restorer():
     """Finds and pastes real faces; its network brightens them instead of restoring them."""
-    return DAEFRRestorer(FakeNetwork(brightness=0.5), upscale=2, device='cpu', precision='fp32', offline=True)
+    network = FakeNetwork(brightness=0.5)
+    return DAEFRRestorer(network, upscale=2, device='cpu', precision='fp32', fusion=nothing_shown(), offline=True)
 
 
 def restore(restorer, folder, root, **options):

@@ -10,6 +10,8 @@ import skimage.data
 import torch
 from torch import Tensor, nn
 
+from daefr_arch.faces.fusion import EvidenceFusion
+
 # of the embedded detector in `astronaut()`, as facexlib's own decoding gives them
 ASTRONAUT_LANDMARKS = np.array(
     [[204.81, 100.78], [247.38, 103.42], [223.56, 129.24], [202.49, 138.15], [244.22, 140.56]]
@@ -48,3 +50,25 @@ class FakeNetwork(nn.Module):
         self.strengths.append(s_lq)
         broken = x.mean(dim=(1, 2, 3), keepdim=True) > self.nan_above
         return torch.where(broken, torch.nan, x + self.brightness), None, None
+
+
+class ShownShare(nn.Module):
+    """Stands in for DAEFREvidence: the same log error ratio everywhere; the default says that nothing is shown."""
+
+    def __init__(self, log_ratio: float = 50.0) -> None:
+        super().__init__()
+        self.log_ratio = log_ratio
+
+    def forward(self, photo: Tensor) -> list[Tensor]:
+        sides = [photo.shape[3] // 2 ** max(1, level) for level in range(6)]
+        return [torch.full((len(photo), 2, side, side), self.log_ratio) for side in sides]
+
+
+def nothing_shown() -> EvidenceFusion:
+    """A fusion that takes the network's face for all of it."""
+    return EvidenceFusion(ShownShare())
+
+
+def all_shown() -> EvidenceFusion:
+    """A fusion that keeps every face."""
+    return EvidenceFusion(ShownShare(-50.0))

@@ -8,7 +8,7 @@ from facexlib.parsing.parsenet import ParseNet
 from daefr_arch import DAEFRRestorer
 from daefr_arch.errors import WeightsError
 from daefr_arch.faces.face_mask import FaceParser
-from tests.faces.photos import FakeNetwork, astronaut
+from tests.faces.photos import FakeNetwork, astronaut, nothing_shown
 
 
 @pytest.fixture(scope='module')
@@ -35,7 +35,13 @@ def test_parsed_mask(weights: Path) -> None:
 
 def test_restorer_with_parsed_masks(weights: Path) -> None:
     restorer = DAEFRRestorer(
-        FakeNetwork(brightness=0.5), mask='parse', parse_weights=weights, device='cpu', precision='fp32', upscale=1
+        FakeNetwork(brightness=0.5),
+        mask='parse',
+        parse_weights=weights,
+        device='cpu',
+        precision='fp32',
+        upscale=1,
+        fusion=nothing_shown(),
     )
     restored = restorer.enhance(astronaut())[2]
     assert (restored[110:140, 210:240] > astronaut()[110:140, 210:240]).all()

@@ -153,3 +153,13 @@ def test_overlapping_changes_do_not_add_up_and_have_no_order() -> None:
     assert abs(int(pasted[150, 190, 0]) - 140) <= 1
     assert pasted.max() <= 141
     assert np.abs(pasted.astype(int) - with_faces(photo, both[::-1], 1)).max() <= 1
+
+
+@pytest.mark.parametrize('order', [1, -1])
+def test_a_small_face_in_a_large_one_stays_whole(order: int) -> None:
+    photo = np.full((600, 600, 3), 50, np.uint8)
+    large, small = plain_face(200, landmarks_at(300, 300, 500)), plain_face(100, landmarks_at(330, 280, 80))
+    pasted = with_faces(photo, [large, small][::order], 1)
+    assert (pasted[270:290, 320:340] == 100).all()
+    assert (pasted[380:400, 320:340] == 200).all()
+    assert pasted.min() >= 50

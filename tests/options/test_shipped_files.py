@@ -1,5 +1,7 @@
 """Every shipped option file builds: networks (on no device), losses, datasets' keys."""
 
+from pathlib import Path
+
 import pytest
 import torch
 import yaml
@@ -27,7 +29,7 @@ ENGINE_KEYS = ('total_iter', 'warmup_iter', 'amp', 'compile', 'channels_last', '
 
 def test_every_stage_has_its_files():
     for folder in ('train', 'tiny', 'lite'):
-        for stage in ('stage1_hq', 'stage1_lq', 'stage2_association', 'stage3_restoration'):
+        for stage in ('stage1_hq', 'stage1_lq', 'stage2_association', 'stage3_restoration', 'control'):
             assert f'{folder}/{stage}' in FILES
 
 
@@ -108,9 +110,6 @@ def _changes(folder, row):
 @pytest.mark.parametrize('row', ROWS)
 @pytest.mark.parametrize('folder', ['tiny', 'lite'])
 def test_rows_of_other_sizes_change_the_same_as_the_papers(row, folder):
-    if (folder, row) == ('lite', 'table3_control'):  # options/lite has no control module
-        assert f'ablation/{folder}/{row}' not in FILES
-        return
     paper, other = _changes('', row), _changes(folder, row)
     assert other.pop('base') == paper.pop('base').replace('../train/', f'../../{folder}/')
     assert paper.pop('name') == row
@@ -135,7 +134,7 @@ def test_every_table_has_its_rows_in_order():
     assert stems.keys() == {
         *(f'ablation/{table}' for table in expected),
         *(f'ablation/tiny/{table}' for table in expected),
-        *(f'ablation/lite/{table}' for table in expected if table != 'table3'),
+        *(f'ablation/lite/{table}' for table in expected),
     }
     for name, rows in stems.items():
         assert rows == expected[name.split('/')[-1]]
@@ -148,7 +147,8 @@ def _table(name):
 
 @pytest.mark.parametrize('name', TABLES)
 def test_tables_name_the_stages_that_their_rows_start_from(name, tmp_path, monkeypatch):
-    """Nothing is trained yet: every checkpoint to start from is written by a training of the table, before."""
+    """Nothing is trained yet: every checkpoint to start from is shipped, or written by a training before."""
+    (tmp_path / 'weights').symlink_to(ROOT / 'weights')
     monkeypatch.chdir(tmp_path)
     table = _table(name)
     trainings = {file: read_training(file) for file in (*table.stages, *(row.options for row in table.rows))}
@@ -157,7 +157,7 @@ def test_tables_name_the_stages_that_their_rows_start_from(name, tmp_path, monke
     monkeypatch.setattr('daefr_arch.ablation.training._check_datasets', lambda plan: None)
     plan = plan_trainings([trainings[row.options] for row in table.rows], list(trainings.values()))
     assert {training.file for training in plan} == trainings.keys()
-    written = set()
+    written = {Path('weights/daefr_lite_256.safetensors')}
     for training in plan:
         assert written.issuperset(training.starts_from.values())
         written.update(training.written)

@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 
+from daefr_arch.faces.fusion import REPAIRED
 from daefr_arch.restoration.photo_work import PhotoWork
 from daefr_arch.restoration.report import FAILED, FaceReport, PhotoReport
 
@@ -21,7 +22,7 @@ class FakeRestorer:
 
     def find_faces(self, img, *, has_aligned=False, only_center_face=False):
         count = self.faces if img.any() else 0
-        faces = [FaceReport(box=(1.0, 2.0, 9.0, 12.0)) for _ in range(count)]
+        faces = [FaceReport(box=(1.0, 2.0, 9.0, 12.0), status=REPAIRED) for _ in range(count)]
         crops = [np.full((FACE, FACE, 3), 10, np.uint8)] * count
         report = PhotoReport(faces=faces, seconds={'detect': 0.5})
         return PhotoWork(img, report, crops, matrices=[] if has_aligned else [np.eye(2, 3)] * count)

@@ -1,0 +1,84 @@
+"""Mixing a photo's face and a network's by bands (section "Evidence" of the design): tensors in, tensors out."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from daefr_arch.archs import bands
+
+TEXTURE_BANDS = 3  # the finest ones
+LARGEST_GAIN = 1.6
+LIKENESS_SHARE = 0.6  # of the network's texture that is not aimed at where coarser bands are evidence
+SMALL = 1e-6
+CHROMA_SIDE = 16  # pixels at which chroma is compared with luma
+# rms of the chroma beside its curve: of images in [-1, 1], and as part of the luma's deviation
+MONOCHROME_RESIDUAL, MONOCHROME_SHARE = 0.02, 0.055
+
+
+def mix(photo: Tensor, network: Tensor, weights: Sequence[Tensor]) -> Tensor:
+    """sum over bands of w * photo + (1 - w) * network.
+
+    Args:
+        photo: RGB (B, 3, H, W), sides multiples of 32.
+        network: like `photo`.
+        weights: by band, maps (B, 2, h, w) of luma and chroma in [0, 1], of any size.
+
+    Returns:
+        RGB like `photo`, not clipped. Where a weight is 1 in all bands it is the photo, where 0 the network's face.
+    """
+    difference = bands.split(bands.to_ycc(photo - network))
+    taken = [bands.scaled(band, weight) for band, weight in zip(difference, weights, strict=True)]
+    return network + bands.to_rgb(bands.join(taken))
+
+
+def with_texture(image: Tensor, photo: Tensor, network: Tensor, weights: Sequence[Tensor]) -> Tensor:
+    """An image mixed of photo and network, the energy of its fine texture brought to what the weights promise.
+
+    Two unlike textures cancel each other in part, and what is corrected for the mean error loses texture. In the finest
+    bands of luma energy that lacks is put in by scaling what is there; where the photo shows all, nothing changes.
+    Invented texture lies elsewhere than the true one: of it less is aimed at where the band two octaves below is
+    evidence, and the result can be told to be unlike. Arguments and result are like those of `mix`.
+    """
+    luma = [bands.to_ycc(each)[:, :1] for each in (image, photo, network)]
+    own, of_photo, of_network = (bands.split(each)[:TEXTURE_BANDS] for each in luma)
+    added = []
+    for band, *others, weight, coarser in zip(own, of_photo, of_network, weights, weights[2:], strict=False):
+        share, likeness = (bands.resized(each[:, :1], band.shape[2:]) for each in (weight, coarser))
+        energy, *parts = (bands.smooth(bands.smooth(each.square())) for each in (band, *others))
+        promised = share * parts[0] + (1 - share) * (1 - LIKENESS_SHARE * likeness) * parts[1]
+        gain = ((promised + SMALL) / (energy + SMALL)).sqrt().clamp(1, LARGEST_GAIN)
+        added.append(band * (gain - 1) * (1 - share))
+    coarse = torch.zeros_like(bands.shrink(added[-1]))
+    return image + bands.join([*added, coarse])
+
+
+def tone_like(network: Tensor, photo: Tensor) -> Tensor:
+    """The network's face with the tones of a monochrome photo; faces from photos in colour are returned as they are.
+
+    A photo is monochrome, grey or toned, where its chroma follows from its luma (a parabola of it), at a size at which
+    noise is averaged away. The network, which was shown colour photos, would tint such a face's eyes and lips.
+
+    network, photo: RGB (B, 3, H, W) in [-1, 1].
+    """
+    ycc = bands.to_ycc(photo)
+    monochrome, curve = _tone_curve(ycc)
+    luma = bands.to_ycc(network)[:, :1]
+    toned = torch.cat((luma, _parabola(luma.flatten(2)).matmul(curve).mT.unflatten(2, luma.shape[2:])), 1)
+    return torch.where(monochrome[:, None, None, None], bands.to_rgb(toned), network)
+
+
+def _tone_curve(ycc: Tensor) -> tuple[Tensor, Tensor]:
+    """Whether each photo (B, 3, H, W) is monochrome, and the parabola (B, 3, 2) of its chroma over its luma."""
+    small = F.adaptive_avg_pool2d(ycc, CHROMA_SIDE).flatten(2)
+    powers, chroma = _parabola(small[:, :1]), small[:, 1:].mT
+    curve = torch.linalg.lstsq(powers, chroma).solution
+    residual = (powers.matmul(curve) - chroma).square().mean((1, 2)).sqrt()
+    return (residual < MONOCHROME_RESIDUAL) & (residual < MONOCHROME_SHARE * small[:, 0].std(1)), curve
+
+
+def _parabola(luma: Tensor) -> Tensor:
+    """(B, 1, N) -> powers (B, N, 3) of the luma."""
+    flat = luma[:, 0]
+    return torch.stack((torch.ones_like(flat), flat, flat.square()), 2)

@@ -1,0 +1,43 @@
+"""From predicted error ratios to weights: which part of each band is taken from the photo."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from daefr_arch.errors import InputError
+
+MIDPOINT = 0.35  # error energy over face energy at which photo and network have equal weights
+FINEST_MIDPOINT = 0.5  # of that, for the finest luma: a photo a little soft would else stay so
+STEEPNESS = 3.0  # of the weights over the log of that ratio
+HIGHEST_MIDPOINT = 1.5  # at fidelity 1: whatever is nearer to the face than nothing at all
+
+
+def midpoint(fidelity: float | None) -> float:
+    """The error ratio of equal weights: 0 at fidelity 0, MIDPOINT at 0.5 and None (auto), HIGHEST_MIDPOINT at 1.
+
+    Raises:
+        InputError: a fidelity outside [0, 1].
+    """
+    if fidelity is None:
+        return MIDPOINT
+    if not 0 <= fidelity <= 1:
+        raise InputError(f'fidelity: expected a number in [0, 1] or None for auto, got {fidelity}')
+    if fidelity <= 0.5:
+        return MIDPOINT * (2 * fidelity) ** 2
+    return MIDPOINT * (HIGHEST_MIDPOINT / MIDPOINT) ** (2 * fidelity - 1)
+
+
+def weights(log_ratios: Sequence[Tensor], fidelity: float | None = None) -> list[Tensor]:
+    """Maps of DAEFREvidence, (B, 2, h, w) or (2, h, w) -> the weights in [0, 1] of the photo, of the same shapes.
+
+    w = 1 / (1 + (ratio / midpoint) ** STEEPNESS), the midpoint being FINEST_MIDPOINT times as high for the finest luma.
+    """
+    middle = midpoint(fidelity)
+    if middle == 0:
+        return [torch.zeros_like(log_ratio) for log_ratio in log_ratios]
+    shares = [torch.sigmoid(STEEPNESS * (math.log(middle) - log_ratio)) for log_ratio in log_ratios]
+    finest_luma = log_ratios[0][..., 0, :, :]
+    shares[0][..., 0, :, :] = torch.sigmoid(STEEPNESS * (math.log(middle * FINEST_MIDPOINT) - finest_luma))
+    return shares

@@ -1,0 +1,83 @@
+"""Aligned faces in, restored faces out: what the crop shows is judged, the network guesses the rest, both are fused."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from daefr_arch.checkpoints import load_network
+from daefr_arch.errors import InputError
+from daefr_arch.faces.exposure import normalise_exposure
+from daefr_arch.faces.fusion import KEPT, SIDE, EvidenceFusion, FaceEvidence, FusedFace
+from daefr_arch.io.resize import resize_square
+from daefr_arch.runtime.face_network import FaceNetwork
+
+
+class FaceRestorer:
+    """Restores aligned faces at their own resolution.
+
+    Args:
+        network: the restoration network, of any kind.
+        fusion: judges the crops, and fuses them with the network's faces.
+    """
+
+    def __init__(self, network: FaceNetwork, fusion: EvidenceFusion) -> None:
+        self.network = network
+        self.fusion = fusion
+
+    @property
+    def smallest_side(self) -> int:
+        """Of the crops, in pixels: neither the network nor the fusion sees less."""
+        return max(self.network.face_size, SIDE)
+
+    def restore(
+        self, crops: Sequence[np.ndarray], *, fidelity: float | None = None
+    ) -> list[tuple[FusedFace | None, FaceEvidence]]:
+        """Restores crops (S, S, 3) BGR uint8, S >= `smallest_side`, in shared batches.
+
+        Args:
+            crops: aligned faces.
+            fidelity: 0 for the network's face alone, 1 for all that could be evidence, None for what the evidence says.
+
+        Returns:
+            For each crop the face, None where the network's output is not finite, and the evidence. Of crops that show
+            all there is to show the network sees none.
+
+        Raises:
+            InputError: a fidelity outside [0, 1].
+        """
+        if fidelity is not None and not 0 <= fidelity <= 1:
+            raise InputError(f'weight: expected a fidelity between 0 and 1, got {fidelity}')
+        evidence = self.fusion.assess(crops)
+        lacking = [index for index, shown in enumerate(evidence) if _lacks_something(shown, fidelity)]
+        faces: list[np.ndarray | None] = list(crops)
+        for index, face in zip(lacking, self._network_faces([crops[index] for index in lacking]), strict=True):
+            faces[index] = face
+        finite = [index for index, face in enumerate(faces) if face is not None]
+        fused = self.fusion.fuse(
+            [crops[index] for index in finite],
+            [face for face in faces if face is not None],
+            fidelity=fidelity,
+            evidence=[evidence[index] for index in finite],
+        )
+        results = dict(zip(finite, fused, strict=True))
+        return [(results.get(index), shown) for index, shown in enumerate(evidence)]
+
+    def _network_faces(self, crops: Sequence[np.ndarray]) -> list[np.ndarray | None]:
+        """The network's faces (R, R, 3) of crops, which it sees at a normal exposure."""
+        seen = [normalise_exposure(resize_square(crop, self.network.face_size)) for crop in crops]
+        restored = self.network.restore([crop for crop, _ in seen])
+        return [
+            None if face is None else exposure.restore(face) for face, (_, exposure) in zip(restored, seen, strict=True)
+        ]
+
+
+def _lacks_something(evidence: FaceEvidence, fidelity: float | None) -> bool:
+    """Whether the network has anything to add."""
+    return evidence.verdict != KEPT or (fidelity is not None and fidelity < 0.5)
+
+
+def load_fusion(device: str | torch.device = 'cpu', *, offline: bool = False) -> EvidenceFusion:
+    """The fusion with the networks that are part of the project. Raises WeightsError where they are not at hand."""
+    evidence, harmoniser = (load_network(name, offline=offline) for name in ('daefr-evidence', 'daefr-harmoniser'))
+    return EvidenceFusion(evidence, harmoniser, device=device)

@@ -1,0 +1,96 @@
+import pytest
+import torch
+
+from daefr_arch.archs import bands
+from daefr_arch.faces.band_fusion import mix, tone_like, with_texture
+from daefr_arch.io.tensors import to_tensor
+from tests.data.faces import face
+
+
+@pytest.fixture(scope='module')
+def photo():
+    return to_tensor(face(128))
+
+
+@pytest.fixture(scope='module')
+def network(photo):
+    """Another face of the same exposure: the photo mirrored."""
+    return photo.flip(3).contiguous()
+
+
+def constant(luma, chroma=None):
+    """Weights by band, the same everywhere."""
+    chroma = luma if chroma is None else chroma
+    sizes = (64, 64, 32, 16, 8, 4)
+    return [
+        torch.tensor((y, c)).view(1, 2, 1, 1).expand(1, 2, size, size)
+        for y, c, size in zip(luma, chroma, sizes, strict=True)
+    ]
+
+
+def test_full_and_no_evidence_give_photo_and_network(photo, network):
+    assert torch.allclose(mix(photo, network, constant([1.0] * 6)), photo, atol=1e-5)
+    assert torch.allclose(mix(photo, network, constant([0.0] * 6)), network, atol=1e-5)
+
+
+def test_each_band_comes_from_where_its_weight_says(photo, network):
+    mixed = bands.split(bands.to_ycc(mix(photo, network, constant([0.0] * 2 + [1.0] * 4))))
+    of_photo, of_network = (bands.split(bands.to_ycc(image)) for image in (photo, network))
+    low = bands.join(mixed[3:])  # the bands overlap: finer ones leave a little in the coarse
+    assert (low - bands.join(of_photo[3:])).abs().mean() < 0.01
+    assert (mixed[0] - of_network[0]).abs().mean() < 0.1 * (of_photo[0] - of_network[0]).abs().mean()
+
+
+def test_luma_and_chroma_are_weighted_apart(photo, network):
+    mixed = bands.to_ycc(mix(photo, network, constant([1.0] * 6, [0.0] * 6)))
+    assert torch.allclose(mixed[:, :1], bands.to_ycc(photo)[:, :1], atol=1e-5)
+    assert torch.allclose(mixed[:, 1:], bands.to_ycc(network)[:, 1:], atol=1e-5)
+
+
+def test_texture_brings_a_mixture_of_unlike_textures_to_their_energy():
+    generator = torch.Generator().manual_seed(0)
+    a, b = (torch.randn(1, 1, 128, 128, generator=generator).expand(-1, 3, -1, -1) * 0.1 for _ in range(2))
+    weights = constant([0.5] * 6)
+    mixed = mix(a, b, weights)
+    energies = [
+        [part.square().mean() for part in bands.split(image)]
+        for image in (mixed, with_texture(mixed, a, b, weights), a)
+    ]
+    for plain, textured, unmixed in zip(*(energy[:2] for energy in energies), strict=True):
+        assert plain < 0.6 * unmixed
+        assert 0.65 * unmixed < textured < 1.1 * unmixed
+
+
+def test_texture_is_left_alone_where_the_photo_shows_all_or_none_is_missing(photo, network):
+    soft = bands.expand(bands.shrink(photo))
+    assert torch.equal(with_texture(soft, photo, network, constant([1.0] * 6)), soft)
+    assert torch.allclose(with_texture(network, photo, network, constant([0.0] * 6)), network, atol=1e-5)
+    added = with_texture(soft, photo, network, constant([0.0] * 6))
+    assert bands.split(added)[0].square().mean() > 1.3 * bands.split(soft)[0].square().mean()
+
+
+def test_weights_of_one_place_leave_the_others_alone(photo, network):
+    weights = [weight.clone() for weight in constant([1.0] * 6)]
+    for weight in weights[:2]:
+        weight[..., : weight.shape[3] // 4] = 0
+    changed = (mix(photo, network, weights) - photo).abs().amax(1)[0]
+    assert changed[:, :28].max() > 0.05
+    assert changed[:, 48:].max() < 1e-4
+
+
+def test_a_network_in_colour_gets_the_tones_of_a_grey_or_sepia_photo(photo, network):
+    luma = bands.to_ycc(photo)[:, :1]
+    grey = luma.expand(-1, 3, -1, -1)
+    sepia = torch.cat((luma * 0.8 + 0.15, luma * 0.75 + 0.02, luma * 0.6 - 0.1), 1)
+    noise = 0.05 * torch.randn(photo.shape, generator=torch.Generator().manual_seed(0))
+    for tone in (grey, sepia):
+        toned = bands.to_ycc(tone_like(network, tone + noise))
+        flipped = bands.to_ycc(tone.flip(3))  # the tone of the network's own luma
+        assert (toned[:, 1:] - flipped[:, 1:]).abs().max() < 0.06
+        assert torch.allclose(toned[:, 0], bands.to_ycc(network)[:, 0], atol=1e-5)
+
+
+def test_colours_stay_where_the_photo_has_some(photo, network):
+    assert tone_like(network, photo) is not photo
+    assert torch.equal(tone_like(network, photo), network)
+    assert torch.equal(tone_like(network, photo * 0.3 - 0.65), network)  # an under-exposed photo

@@ -1,0 +1,38 @@
+import math
+from itertools import pairwise
+
+import pytest
+import torch
+
+from daefr_arch.errors import InputError
+from daefr_arch.faces.evidence import HIGHEST_MIDPOINT, MIDPOINT, midpoint, weights
+
+RATIOS = [torch.linspace(-6, 3, 50).view(1, 1, 5, 10).expand(1, 2, 5, 10)]
+
+
+def test_auto_is_the_middle_of_the_knob():
+    assert midpoint(None) == midpoint(0.5) == MIDPOINT
+    assert midpoint(0) == 0
+    assert midpoint(1) == pytest.approx(HIGHEST_MIDPOINT)
+
+
+def test_weights_fall_with_the_error_and_are_a_half_at_the_midpoint():
+    (weight,) = weights(RATIOS)
+    assert (weight.flatten(2).diff(dim=2) < 0).all()
+    finest, other = weights([torch.full((2, 1, 1), math.log(MIDPOINT))] * 2)
+    assert other.flatten().tolist() == pytest.approx([0.5, 0.5])
+    assert finest[1].item() == pytest.approx(0.5)
+    assert finest[0].item() < 0.2  # luma: what is a little soft lacks something
+
+
+def test_weights_grow_with_fidelity_everywhere_from_the_network_alone():
+    steps = [weights(RATIOS, fidelity / 10)[0] for fidelity in range(11)]
+    assert not steps[0].any()
+    assert all((after >= before).all() for before, after in pairwise(steps))
+    assert (steps[10] > steps[5] + 0.5).any()
+
+
+@pytest.mark.parametrize('fidelity', [-0.1, 1.1, float('nan')])
+def test_a_fidelity_outside_its_range_is_refused(fidelity):
+    with pytest.raises(InputError, match='expected a number in'):
+        weights(RATIOS, fidelity)

@@ -1,0 +1,147 @@
+"""The shipped networks on a real face: nothing here depends on what a restoration network made."""
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from basicsr.archs import build_network
+
+from daefr_arch.checkpoints import load_network
+from daefr_arch.data.degradation import compress_jpeg
+from daefr_arch.errors import InputError
+from daefr_arch.faces.fusion import GUESSED, KEPT, REPAIRED, SIDE, EvidenceFusion
+from tests.faces.photos import astronaut
+
+
+def face(size):
+    """The astronaut's head and shoulders, sharp up to 300 pixels."""
+    return cv2.resize(astronaut()[:300, 70:370], (size, size), interpolation=cv2.INTER_AREA)
+
+
+@pytest.fixture(scope='module')
+def sharp():
+    return face(SIDE)
+
+
+@pytest.fixture(scope='module')
+def photos(sharp):
+    """From untouched to hardly a face."""
+    sizes = {'sharp': None, 'soft': 96, 'small': 40, 'tiny': 12}
+    small = {
+        name: size and cv2.resize(sharp, (size, size), interpolation=cv2.INTER_AREA) for name, size in sizes.items()
+    }
+    return {name: sharp if photo is None else cv2.resize(photo, (SIDE, SIDE)) for name, photo in small.items()}
+
+
+@pytest.fixture(scope='module')
+def stranger(sharp):
+    """A network's face that is another one: the face mirrored, in other colours."""
+    return np.ascontiguousarray(255 - (255 - sharp[:, ::-1]) // 10 * 9)
+
+
+@pytest.fixture(scope='module')
+def fusion():
+    return EvidenceFusion(*(load_network(name, offline=True) for name in ('daefr-evidence', 'daefr-harmoniser')))
+
+
+def mean_change(result):
+    return float(np.abs(result.change).mean())
+
+
+def test_the_less_a_photo_shows_the_less_is_evidence(fusion, photos):
+    evidence = fusion.assess(list(photos.values()))
+    for finer, coarser in ((0, 1), (1, 2), (2, 3)):
+        assert sum(evidence[finer].luma) > sum(evidence[coarser].luma)
+    assert evidence[0].verdict == KEPT
+    assert evidence[1].verdict == REPAIRED
+    assert evidence[3].verdict == GUESSED
+    assert evidence[2].luma[0] < evidence[2].luma[4]  # blur takes the fine bands
+
+
+def test_a_kept_face_is_untouched(fusion, sharp, stranger):
+    (result,) = fusion.fuse([sharp], [stranger])
+    assert result.evidence.verdict == KEPT
+    assert np.array_equal(result.face, sharp)
+    assert not result.change.any()
+
+
+def test_what_a_photo_lacks_is_put_in_and_what_it_shows_stays(fusion, photos, sharp):
+    """With the true face as the network's the result is nearer to it than the photo is."""
+    (result,) = fusion.fuse([photos['small']], [sharp])
+    error, before = (np.abs(image.astype(float) - sharp).mean() for image in (result.face, photos['small']))
+    assert error < 0.75 * before
+    low, kept = (cv2.GaussianBlur(image, (0, 0), 16) for image in (result.face, photos['small']))
+    assert np.abs(low.astype(float) - kept).mean() < 4
+
+
+def test_change_is_what_leads_from_the_crop_to_the_face(fusion, photos, stranger):
+    crop = photos['small'].astype(np.float32) + np.float32(0.3)
+    (result,) = fusion.fuse([crop], [stranger])
+    assert np.array_equal(result.face, np.rint(crop + result.change).astype(np.uint8))
+
+
+def test_fidelity_runs_from_the_network_to_the_photo(fusion, photos, stranger):
+    results = [fusion.fuse([photos['soft']], [stranger], fidelity=step)[0] for step in (0, 0.25, 0.5, 0.75, 1)]
+    assert np.abs(results[0].face.astype(int) - stranger).max() <= 1
+    changes = [mean_change(result) for result in results]
+    assert changes == sorted(changes, reverse=True)
+    (auto,) = fusion.fuse([photos['soft']], [stranger])
+    assert np.array_equal(auto.face, results[2].face)
+
+
+def test_faces_of_a_batch_do_not_know_each_other(fusion, photos, stranger):
+    crops = [photos['small'], photos['tiny']]
+    together = fusion.fuse(crops, [stranger, stranger])
+    for crop, result in zip(crops, together, strict=True):
+        (alone,) = fusion.fuse([crop], [stranger], evidence=fusion.assess([crop]))
+        assert np.abs(alone.change - result.change).max() < 0.1
+
+
+def test_a_large_face_keeps_what_is_finer_than_the_network(fusion):
+    rng = np.random.default_rng(0)
+    large = cv2.resize(face(220), (1024, 1024), interpolation=cv2.INTER_CUBIC).astype(np.float32)
+    grain = rng.standard_normal(large.shape[:2]).astype(np.float32)[..., None] * 6
+    (sharp_result,) = fusion.fuse([np.clip(large + grain, 0, 255)], [face(SIDE)])
+    assert sharp_result.face.shape == (1024, 1024, 3)
+    fine = cv2.Laplacian(sharp_result.face.astype(np.float32), cv2.CV_32F).std()
+    assert fine > 0.5 * cv2.Laplacian(np.clip(large + grain, 0, 255), cv2.CV_32F).std()
+
+
+def test_a_network_larger_than_the_evidence_adds_its_fine_bands(fusion, photos):
+    crop = cv2.resize(photos['tiny'], (512, 512))
+    other = cv2.resize(face(220), (512, 512), interpolation=cv2.INTER_CUBIC)
+    fine = cv2.Laplacian(fusion.fuse([crop], [other])[0].face.astype(np.float32), cv2.CV_32F).std()
+    dots = other.copy()
+    dots[::4, ::4] = 255
+    assert cv2.Laplacian(fusion.fuse([crop], [dots])[0].face.astype(np.float32), cv2.CV_32F).std() > 2 * fine
+
+
+def test_a_grey_photo_stays_grey(fusion, photos, stranger):
+    grey = cv2.cvtColor(cv2.cvtColor(photos['tiny'], cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
+    (result,) = fusion.fuse([grey], [stranger])
+    assert np.ptp(result.face, axis=2).mean() < 2
+    assert mean_change(result) > 5
+
+
+def test_blocks_of_jpeg_are_no_evidence(fusion, sharp):
+    blocks = np.rint(compress_jpeg(sharp.astype(np.float32) / 255, quality=12) * 255).astype(np.uint8)
+    clean, damaged = fusion.assess([sharp, blocks])
+    assert damaged.luma[0] < clean.luma[0] - 0.3
+    assert damaged.verdict == REPAIRED
+
+
+def test_without_a_harmoniser_the_mixture_is_bare(photos, stranger):
+    torch.manual_seed(0)
+    bare = EvidenceFusion(build_network({'type': 'DAEFREvidence'}))
+    (result,) = bare.fuse([photos['small']], [stranger], fidelity=0)
+    assert np.abs(result.face.astype(int) - stranger).max() <= 1
+
+
+def test_no_faces_are_no_work(fusion):
+    assert fusion.assess([]) == []
+    assert fusion.fuse([], []) == []
+
+
+def test_a_crop_that_is_not_square_is_refused(fusion, sharp):
+    with pytest.raises(InputError, match='expected aligned faces'):
+        fusion.assess([sharp[:, :100]])

@@ -1,0 +1,109 @@
+"""Evidence and harmoniser, from their tiny option files."""
+
+import copy
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from basicsr.models import build_model
+from torch.nn import functional as F
+
+from daefr_arch.errors import InputError
+from tests.models.parameter_hash import parameter_hash
+from tests.models.stages import batches, tiny_options, train, validation_batch, write_faces
+
+
+@pytest.fixture(scope='module')
+def work(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('evidence')
+    write_faces(folder / 'faces')
+    return folder
+
+
+@pytest.fixture(scope='module')
+def evidence(work):
+    torch.manual_seed(0)
+    return train(tiny_options('evidence', work))
+
+
+@pytest.fixture(scope='module')
+def strips(work):
+    """A photo, a network's face (another one) and the truth, of each face."""
+    folder = work / 'strips'
+    folder.mkdir()
+    faces = [cv2.imread(str(path)) for path in sorted((work / 'faces').glob('*.png'))]
+    for i, face in enumerate(faces):
+        photo = cv2.resize(cv2.resize(face, (12, 12), interpolation=cv2.INTER_AREA), (32, 32))
+        cv2.imwrite(str(folder / f'{i}.png'), np.concatenate((photo, faces[i - 1], face), 1))
+    return folder
+
+
+def harmoniser_options(work, strips):
+    options = tiny_options('harmoniser', work)
+    options['datasets']['train']['dataroot_gt'] = str(strips)
+    return options
+
+
+def test_evidence_is_learned(evidence):
+    _, logs = evidence
+    first, last = (sum(log['l_evidence'] for log in part) / 5 for part in (logs[:5], logs[-5:]))
+    assert last < 0.75 * first
+
+
+def test_validation_shows_what_is_left_where_evidence_scales_the_bands(evidence, work):
+    model, _ = evidence
+    model.feed_data(validation_batch(tiny_options('evidence', work)))
+    with model.evaluating():
+        restored = model.restore()
+    assert restored.shape == model.lq.shape
+    assert F.mse_loss(restored, model.gt) < 1.2 * F.mse_loss(model.lq, model.gt)
+
+
+@pytest.mark.parametrize('stage', ['evidence', 'harmoniser'])
+def test_a_resumed_run_is_the_same_to_the_bit(stage, evidence, work, strips):
+    options = tiny_options('evidence', work) if stage == 'evidence' else harmoniser_options(work, strips)
+    torch.manual_seed(3)
+    model = build_model(copy.deepcopy(options))
+    data = list(batches(options, 4))
+    for iteration, batch in enumerate(data, start=1):
+        model.feed_data(batch)
+        model.optimize_parameters(iteration)
+        if iteration == 2:
+            model.save(0, 2)
+    state = torch.load(f'{options["path"]["training_states"]}/2.state', weights_only=True)
+    options['path']['resume_state'] = f'{options["path"]["training_states"]}/2.state'
+    resumed = build_model(copy.deepcopy(options))
+    resumed.resume_training(state)
+    for iteration, batch in enumerate(data[2:], start=3):
+        resumed.feed_data(batch)
+        resumed.optimize_parameters(iteration)
+    assert parameter_hash([resumed.nets['g']]) == parameter_hash([model.nets['g']])
+
+
+def test_harmoniser_learns_on_a_frozen_evidence(evidence, work, strips):
+    options = harmoniser_options(work, strips)
+    model = build_model(copy.deepcopy(options))
+    before = parameter_hash([model.evidence])
+    first = None
+    for iteration, batch in enumerate(batches(options, 60), start=1):
+        model.feed_data(batch)
+        model.optimize_parameters(iteration)
+        first = first or model.get_current_log()['l_pix']
+    assert parameter_hash([model.evidence]) == before
+    assert model.get_current_log()['l_pix'] < 0.85 * first
+
+
+def test_harmoniser_needs_evidence_losses_and_a_networks_faces(evidence, work, strips):
+    options = harmoniser_options(work, strips)
+    lacking = copy.deepcopy(options)
+    lacking['path']['pretrain_network_evidence'] = None
+    with pytest.raises(InputError, match='pretrain_network_evidence is missing'):
+        build_model(lacking)
+    lacking = copy.deepcopy(options)
+    del lacking['train']['pixel_opt'], lacking['train']['perceptual_opt']
+    with pytest.raises(InputError, match='needs a loss on images'):
+        build_model(lacking)
+    model = build_model(copy.deepcopy(options))
+    with pytest.raises(InputError, match="needs a dataset with a network's faces"):
+        model.feed_data(next(batches(tiny_options('evidence', work), 1)))
