@@ -3,17 +3,25 @@
 import argparse
 import logging
 
+from daefr_arch.commands.arguments import add_device, add_offline, add_output, count, device_of
+
+GO_ON = 'the same command goes on where it stopped'
+
 _logger = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of the command."""
-    parser.add_argument('-opt', required=True, help='option file whose datasets.train draws the photos')
-    parser.add_argument('-o', '--output', required=True, help='folder for the strips: photo, network, truth')
-    parser.add_argument('--count', type=int, default=2000, help='strips in all; those that are there are kept')
+    parser.add_argument(
+        '-opt', '--opt', required=True, metavar='FILE', help='option file whose datasets.train draws the photos'
+    )
+    add_output(parser, 'for the strips: photo, network, truth')
+    parser.add_argument(
+        '--count', type=count, default=2000, metavar='N', help='strips in all; those that are there are kept'
+    )
     parser.add_argument('--model', default='daefr-lite', help='the restoration network: a name or a weight file')
-    parser.add_argument('--device', default='auto')
-    parser.add_argument('--offline', action='store_true', help='download nothing')
+    add_device(parser)
+    add_offline(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -30,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     from daefr_arch.runtime.face_network import FaceNetwork
 
     dataset = build_dataset({**read_option_file(args.opt)['datasets']['train'], 'phase': 'train'})
-    network = FaceNetwork(load_network(args.model, offline=args.offline), device=args.device)
+    network = FaceNetwork(load_network(args.model, offline=args.offline), device=device_of(args))
     written = write_strips(dataset, network, args.output, count=args.count)
     _logger.info('%s: %d strips written, %d in all', args.output, written, args.count)
     return OK

@@ -20,9 +20,9 @@ def describe_files(files: Iterable[Path]) -> list[list[Any]]:
 
 
 def describe_methods(methods: Sequence[Method]) -> dict[str, Any]:
-    """Name -> SPEC, and the state of its file if it is one."""
+    """Name -> SPEC in its parts, and the state of its file if it is one."""
     files = {method: [Path(method.source)] if Path(method.source).is_file() else [] for method in methods}
-    return {method.name: [method.source, describe_files(files[method])] for method in methods}
+    return {method.name: [method.source, method.with_evidence, describe_files(files[method])] for method in methods}
 
 
 def check_folder(root: Path, settings: Mapping[str, Any]) -> None:

@@ -92,8 +92,10 @@ def test_other_settings_or_a_finished_comparison_are_refused(
     networks_run.stop_after = None
     assert compare(f'a={tiny_model}', extra=['-w', '0.7']) == exit_codes.USAGE
     assert 'was begun with other settings (fidelity)' in caplog.text
-    assert compare('a=daefr-lite') == exit_codes.USAGE
-    assert 'was begun with other settings (methods)' in caplog.text
+    for method in ('daefr-lite', f'{tiny_model}+evidence'):
+        caplog.clear()
+        assert compare(f'a={method}') == exit_codes.USAGE
+        assert 'was begun with other settings (methods)' in caplog.text
     cv2.imwrite(str(faces / '4.png'), astronaut())
     assert compare(f'a={tiny_model}') == exit_codes.USAGE
     assert 'was begun with other settings (input, ground_truth)' in caplog.text
