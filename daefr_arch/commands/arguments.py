@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from daefr_arch.choices import BATCH_SIZE, LARGEST_SIDE, LARGEST_UPSCALE
+from daefr_arch.choices import BATCH_SIZE, DETECTORS, LARGEST_SIDE, LARGEST_UPSCALE
 from daefr_arch.errors import UsageError
 
 if TYPE_CHECKING:
@@ -151,6 +151,17 @@ def add_has_aligned(parser: argparse._ActionsContainer) -> None:
     """Adds --has_aligned."""
     parser.add_argument(
         '--has_aligned', '--aligned', dest='has_aligned', action='store_true', help='inputs are cropped, aligned faces'
+    )
+
+
+def add_detection_model(parser: argparse._ActionsContainer) -> None:
+    """Adds --detection_model."""
+    parser.add_argument(
+        '--detection_model',
+        choices=DETECTORS,
+        default='auto',
+        metavar='NAME',
+        help=f'face detector: {", ".join(DETECTORS)}; auto: the best that needs no download',
     )
 
 

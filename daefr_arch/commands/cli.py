@@ -6,13 +6,14 @@ help is instant.
 """
 
 import argparse
+import difflib
 import importlib
 import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
 from types import ModuleType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from daefr_arch.commands.exit_codes import EXIT_CODES, FAILED, INTERRUPTED, TERMINATED, USAGE
 from daefr_arch.commands.process import StoppedError, configure_logging, piped_output, stoppable
@@ -43,6 +44,14 @@ _logger = logging.getLogger(__name__)
 
 class CommandParser(argparse.ArgumentParser):
     """Tells what is wrong in one line."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Nothing is left over: an unknown argument is an error of the subcommand, which knows what is near it."""
+        namespace, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            near = difflib.get_close_matches(unknown[0].partition('=')[0], self._option_string_actions, 1)
+            self.error(f'unknown arguments: {" ".join(unknown)}' + (f'; is {near[0]} meant?' if near else ''))
+        return namespace, unknown
 
     def error(self, message: str) -> NoReturn:
         """Exits with USAGE."""

@@ -5,6 +5,7 @@ import logging
 
 from daefr_arch import choices
 from daefr_arch.commands.arguments import (
+    add_detection_model,
     add_ground_truth,
     add_has_aligned,
     add_input,
@@ -45,13 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='PIXELS',
         help='side of the faces that are compared',
     )
-    parser.add_argument(
-        '--detection_model',
-        choices=choices.DETECTORS,
-        default='auto',
-        metavar='NAME',
-        help=f'face detector, one for all methods: {", ".join(choices.DETECTORS)}',
-    )
+    add_detection_model(parser)
     parser.add_argument(
         *('-s', '--upscale'), type=upscale, default=1, metavar='SCALE', help='of the whole photos with pasted faces'
     )

@@ -1,10 +1,13 @@
 """How a command lives with its process: signals end it soon and with one line, a closed pipe does not end it at all."""
 
 import logging
+import multiprocessing
 import os
 import signal
+import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -12,16 +15,17 @@ from typing import Any, NoReturn, TextIO
 
 from daefr_arch.commands.exit_codes import INTERRUPTED, TERMINATED
 
-GRACE = 1.5  # seconds that work has to end after a signal; then it is left as it is
+GRACE = 1.0  # seconds that work has to end after a signal; then it is left as it is
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 RESULTS = 'daefr_arch.commands'  # loggers below it tell what was asked for
 
 
 class StoppedError(KeyboardInterrupt):
-    """SIGINT or SIGTERM came. Not an Exception, as KeyboardInterrupt is none: nothing may go on after it."""
+    """A signal of SIGNALS came. Not an Exception, as KeyboardInterrupt is none: nothing may go on after it."""
 
     def __init__(self, signum: int) -> None:
         super().__init__(signum)
-        self.exit_code = TERMINATED if signum == signal.SIGTERM else INTERRUPTED
+        self.exit_code = _exit_code(signum)
 
 
 class Stopper:
@@ -34,29 +38,29 @@ class Stopper:
 
     def __init__(self, say: Callable[[int], None]) -> None:
         self.started = False
+        self.stopping = False
         self._say: Callable[[int], None] | None = say
         self._pid = os.getpid()
-        self._leaving: threading.Timer | None = None
-
-    @property
-    def stopping(self) -> bool:
-        """Whether a signal came."""
-        return self._leaving is not None
 
     def handle(self, signum: int, frame: FrameType | None) -> None:
-        """The signal handler."""
+        """The signal handler; Python calls it once the operation that the main thread is in has ended."""
         del frame
-        stopped = StoppedError(signum)
         if os.getpid() != self._pid:  # a worker process: its parent, which got the signal of the terminal too, ends it
             if signum == signal.SIGTERM:
-                os._exit(stopped.exit_code)
+                os._exit(_exit_code(signum))
             return
         if self.stopping or not self.started:
-            self._leave(stopped.exit_code)
-        self._leaving = threading.Timer(GRACE, self._leave, (stopped.exit_code,))
-        self._leaving.daemon = True
-        self._leaving.start()
-        raise stopped
+            self._leave(signum)
+        self.stopping = True
+        raise StoppedError(signum)
+
+    def watch(self, wakeup: socket.socket) -> None:
+        """Runs in a thread beside the work, and leaves GRACE after a signal, whose number the system writes here."""
+        with wakeup:
+            for number in iter(lambda: wakeup.recv(1), b''):
+                if number[0] in SIGNALS:
+                    time.sleep(GRACE if self.started else 0)
+                    self._leave(number[0])
 
     def say(self, exit_code: int) -> None:
         """Logs the last line, once."""
@@ -64,11 +68,13 @@ class Stopper:
         if say is not None:
             say(exit_code)
 
-    def _leave(self, exit_code: int) -> NoReturn:
+    def _leave(self, signum: int) -> NoReturn:
+        for worker in multiprocessing.active_children():
+            worker.terminate()
         if 'daefr_arch.io.atomic_file' in sys.modules:
             sys.modules['daefr_arch.io.atomic_file'].remove_temporaries()
-        self.say(exit_code)
-        os._exit(exit_code)
+        self.say(_exit_code(signum))
+        os._exit(_exit_code(signum))
 
 
 @contextmanager
@@ -78,13 +84,24 @@ def stoppable(say: Callable[[int], None]) -> Iterator[Stopper]:
     if threading.current_thread() is not threading.main_thread():  # only that one may handle signals
         yield stopper
         return
-    previous = {number: signal.signal(number, stopper.handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    wakeup, written = socket.socketpair()
+    written.setblocking(False)
+    threading.Thread(target=stopper.watch, args=(wakeup,), daemon=True).start()
+    os.register_at_fork(after_in_child=lambda: signal.set_wakeup_fd(-1))  # else a worker's signals would end its parent
+    previous = {number: signal.signal(number, stopper.handle) for number in SIGNALS}
+    previous_wakeup = signal.set_wakeup_fd(written.fileno(), warn_on_full_buffer=False)
     try:
         yield stopper
     finally:
         if not stopper.stopping:
+            signal.set_wakeup_fd(previous_wakeup)
             for number, handler in previous.items():
                 signal.signal(number, handler)
+            written.close()
+
+
+def _exit_code(signum: int) -> int:
+    return TERMINATED if signum == signal.SIGTERM else INTERRUPTED
 
 
 class PipedStream:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from daefr_arch import choices
 from daefr_arch.commands.arguments import (
     add_batch_size,
+    add_detection_model,
     add_device,
     add_has_aligned,
     add_input,
@@ -51,13 +52,7 @@ def _add_face_arguments(group: argparse._ArgumentGroup) -> None:
         help="fidelity: 0 for the network's face alone, 1 for all of the photo that could be evidence; if not given, "
         'each band of each place is taken from the photo as far as it shows the face',
     )
-    group.add_argument(
-        '--detection_model',
-        choices=choices.DETECTORS,
-        default='auto',
-        metavar='NAME',
-        help=f'{", ".join(choices.DETECTORS)}; auto: the best that needs no download',
-    )
+    add_detection_model(group)
     group.add_argument('--detection_weights', metavar='FILE', help='weights of the named detection model')
     group.add_argument(
         '--detection_score',

@@ -4,6 +4,7 @@ import argparse
 import logging
 
 from daefr_arch.commands.arguments import (
+    add_detection_model,
     add_device,
     add_has_aligned,
     add_input,
@@ -25,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--model', default='daefr-lite', help='of --restore: name or weight file')
     add_has_aligned(parser)
     parser.add_argument('--identity_backend', default='arcface', help='arcface, dlib (needs no file), or an .onnx file')
-    parser.add_argument('--detection_model', default='auto', help='face detector')
+    add_detection_model(parser)
     add_device(parser)
     add_offline(parser)
     parser.add_argument(

@@ -10,7 +10,8 @@ from daefr_arch.archs import bands
 
 TEXTURE_BANDS = 3  # the finest ones
 LARGEST_GAIN = 1.6
-LIKENESS_SHARE = 0.6  # of the network's texture that is not aimed at where coarser bands are evidence
+FEATURES_BAND = 2  # of 64 pixels a side: eyes, nose and mouth have their shapes in it
+LIKENESS_SHARE = 0.6  # of the network's texture that is not aimed at where that band is evidence
 SMALL = 1e-6
 CHROMA_SIDE = 16  # pixels at which chroma is compared with luma
 # rms of the chroma beside its curve: of images in [-1, 1], and as part of the luma's deviation
@@ -33,19 +34,30 @@ def mix(photo: Tensor, network: Tensor, weights: Sequence[Tensor]) -> Tensor:
     return network + bands.to_rgb(bands.join(taken))
 
 
+def corrected(mixture: Tensor, correction: Tensor, weights: Sequence[Tensor]) -> Tensor:
+    """A mixture and the harmoniser's correction of it, whose finest band counts as far as features are evidence.
+
+    Where the face is a guess, the correction of fine texture is to smooth it: the mean of all faces that fit has none.
+    Arguments and result are like those of `mix`.
+    """
+    finest = correction - bands.expand(bands.shrink(correction))
+    guess = 1 - bands.resized(weights[FEATURES_BAND][:, :1], correction.shape[2:])
+    return mixture + correction - guess * finest
+
+
 def with_texture(image: Tensor, photo: Tensor, network: Tensor, weights: Sequence[Tensor]) -> Tensor:
     """An image mixed of photo and network, the energy of its fine texture brought to what the weights promise.
 
     Two unlike textures cancel each other in part, and what is corrected for the mean error loses texture. In the finest
     bands of luma energy that lacks is put in by scaling what is there; where the photo shows all, nothing changes.
-    Invented texture lies elsewhere than the true one: of it less is aimed at where the band two octaves below is
-    evidence, and the result can be told to be unlike. Arguments and result are like those of `mix`.
+    Invented texture lies elsewhere than the true one: less of it is aimed at where the face's features are evidence,
+    and the result can be told to be unlike. Arguments and result are like those of `mix`.
     """
     luma = [bands.to_ycc(each)[:, :1] for each in (image, photo, network)]
     own, of_photo, of_network = (bands.split(each)[:TEXTURE_BANDS] for each in luma)
     added = []
-    for band, *others, weight, coarser in zip(own, of_photo, of_network, weights, weights[2:], strict=False):
-        share, likeness = (bands.resized(each[:, :1], band.shape[2:]) for each in (weight, coarser))
+    for band, *others, weight in zip(own, of_photo, of_network, weights, strict=False):
+        share, likeness = (bands.resized(each[:, :1], band.shape[2:]) for each in (weight, weights[FEATURES_BAND]))
         energy, *parts = (bands.smooth(bands.smooth(each.square())) for each in (band, *others))
         promised = share * parts[0] + (1 - share) * (1 - LIKENESS_SHARE * likeness) * parts[1]
         gain = ((promised + SMALL) / (energy + SMALL)).sqrt().clamp(1, LARGEST_GAIN)

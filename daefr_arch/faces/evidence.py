@@ -30,7 +30,7 @@ def midpoint(fidelity: float | None) -> float:
 
 
 def weights(log_ratios: Sequence[Tensor], fidelity: float | None = None) -> list[Tensor]:
-    """Maps of DAEFREvidence, (B, 2, h, w) or (2, h, w) -> the photo's weight in each band, of the same shapes, in [0, 1].
+    """Maps of DAEFREvidence, (B, 2, h, w) or (2, h, w) -> the weights in [0, 1] of the photo, of the same shapes.
 
     w = 1 / (1 + (ratio / midpoint) ** STEEPNESS), the midpoint being FINEST_MIDPOINT times as high for the finest luma.
     """

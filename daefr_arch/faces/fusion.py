@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from daefr_arch.archs import bands
 from daefr_arch.errors import InputError
-from daefr_arch.faces.band_fusion import mix, tone_like, with_texture
+from daefr_arch.faces.band_fusion import corrected, mix, tone_like, with_texture
 from daefr_arch.faces.evidence import weights
 from daefr_arch.runtime.precision import precision_context
 
@@ -20,6 +20,7 @@ SIDE = 256  # pixels at which evidence is known; finer bands exist in larger cro
 KEPT_LUMA, KEPT_CHROMA = 0.93, 0.75  # shares of each band at least, of a face that shows all there is to show
 GUESSED_SHARE = 0.4  # of the bands that tell who somebody is at most, of a face that is mostly a guess
 IDENTITY_BANDS = slice(1, 4)
+FINER_BANDS_AS = 1  # the band whose weights finer bands than SIDE's have: grain stays where the face is not a guess
 # the face in an aligned crop, as parts of its side: centre and radii of an ellipse
 FACE_CENTRE, FACE_RADII = (0.5, 0.53), (0.28, 0.37)
 
@@ -60,8 +61,8 @@ class EvidenceFusion:
     """Judges crops and fuses them with a restoration network's faces, whichever network it was.
 
     Crops are aligned faces (S, S, 3) BGR, uint8 or float32 of range [0, 255], S >= 256: the face's own resolution. The
-    network's faces are (R, R, 3) BGR uint8, of any R. Where S is larger than 256, bands finer than that are the photo's
-    as far as the finest band that is judged is evidence, and the network's elsewhere, if it has any.
+    network's faces are (R, R, 3) BGR uint8, of any R. Where S is larger than 256, bands finer than that are the
+    photo's, grain included, except where the face is a guess down to its second band: there they are the network's.
 
     Example:
         fusion = EvidenceFusion(load_network('daefr-evidence'), load_network('daefr-harmoniser'))
@@ -131,12 +132,12 @@ class EvidenceFusion:
             result = mix(photo, network, shares)
             if self.harmoniser is not None and fidelity != 0:
                 strength = 1.0 if fidelity is None else min(1.0, 2 * fidelity)
-                result = result + strength * self.harmoniser(photo, network, result, shares)
+                result = corrected(result, strength * self.harmoniser(photo, network, result, shares), shares)
             result = with_texture(result, photo, network, shares)
         changes = ((result - photo) * 127.5).flip(1).permute(0, 2, 3, 1).cpu().numpy()
-        finest = shares[0][:, 0].cpu().numpy()
+        finer = shares[FINER_BANDS_AS][:, 0].cpu().numpy()
         return [
-            self._fused(*items, fidelity) for items in zip(crops, network_faces, changes, finest, evidence, strict=True)
+            self._fused(*items, fidelity) for items in zip(crops, network_faces, changes, finer, evidence, strict=True)
         ]
 
     def _fused(
@@ -144,7 +145,7 @@ class EvidenceFusion:
         crop: np.ndarray,
         network_face: np.ndarray,
         change: np.ndarray,
-        finest: np.ndarray,
+        finer: np.ndarray,
         evidence: FaceEvidence,
         fidelity: float | None,
     ) -> FusedFace:
@@ -153,7 +154,7 @@ class EvidenceFusion:
         if evidence.verdict == KEPT and (fidelity is None or fidelity >= 0.5):
             change = np.zeros_like(crop)
         elif size != SIDE:
-            missing = 1 - cv2.resize(finest, (size, size), interpolation=cv2.INTER_LINEAR)[..., None]
+            missing = 1 - cv2.resize(finer, (size, size), interpolation=cv2.INTER_LINEAR)[..., None]
             own = (
                 np.float32(0)
                 if network_face.shape[0] <= SIDE

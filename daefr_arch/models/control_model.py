@@ -50,6 +50,7 @@ class ControlFile(OptionFile):
                 'stage-3 checkpoint has that codebook',
             },
             needed=('g',),
+            parts=('lq',),
         ),
     ]
     train: ControlOptions

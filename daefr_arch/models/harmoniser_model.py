@@ -9,7 +9,7 @@ from torch import Tensor
 
 from daefr_arch.archs.evidence_arch import DAEFREvidence
 from daefr_arch.errors import InputError
-from daefr_arch.faces.band_fusion import mix, tone_like, with_texture
+from daefr_arch.faces.band_fusion import corrected, mix, tone_like, with_texture
 from daefr_arch.faces.evidence import weights
 from daefr_arch.models.base import DAEFRBaseModel
 from daefr_arch.models.frozen import freeze
@@ -86,14 +86,17 @@ class DAEFRHarmoniserModel(DAEFRBaseModel):
         fidelity = 0.2 + 0.7 * draw[1] if draw[0] < self.options.train.random_fidelity else None
         with self.autocast():
             network, mixture, shares = self._mixture(fidelity)
-            corrected = mixture + self.net_g(self.lq, network, mixture, shares).float()
+            correction = self.net_g(self.lq, network, mixture, shares).float()
             with torch.autocast(self.device.type, enabled=False):
-                result = with_texture(corrected, self.lq, network, shares)
+                result = self._finished(correction, mixture, network, shares)
             log = self.image_losses(result, self.gt)
         self.optimise(self.optimizer_g, sum(log.values(), start=result.new_zeros(())))
         return log
 
     def restore(self) -> Tensor:
         network, mixture, shares = self._mixture(None)
-        corrected = mixture + self.inference_net('g')(self.lq, network, mixture, shares)
-        return with_texture(corrected, self.lq, network, shares)
+        correction = self.inference_net('g')(self.lq, network, mixture, shares)
+        return self._finished(correction, mixture, network, shares)
+
+    def _finished(self, correction: Tensor, mixture: Tensor, network: Tensor, shares: list[Tensor]) -> Tensor:
+        return with_texture(corrected(mixture, correction, shares), self.lq, network, shares)

@@ -66,7 +66,7 @@ def sections() -> list[ReferenceSection]:
         *_registered(OPTIMISER, 'train.optim_<label>'),
         *_registered(SCHEDULER, 'train.scheduler'),
         *_registered(LOSS, 'train.<name>_opt'),
-        *(_section(arguments.section, f'train.{key}') for key, arguments in argument_sections().items()),
+        *(_section(arguments.section, place) for place, arguments in argument_sections().items()),
         _section(ValOptions, 'val'),
         *_of_models('val', besides=ValOptions),
         *_registered(METRIC, 'val.metrics.<name>'),
@@ -82,10 +82,12 @@ def files() -> list[tuple[str, type[OptionFile]]]:
 
 
 def argument_sections() -> dict[str, Arguments]:
-    """Keys of `train` whose section are the arguments of a class."""
-    fields = [(key, field) for _, file in files() for key, field in _inner(file, 'train').model_fields.items()]
-    found = ((key, holder(field)) for key, field in fields)
-    return {key: arguments for key, arguments in found if isinstance(arguments, Arguments)}
+    """Places of `train` and of datasets whose section are the arguments of a class."""
+    trains = (('train', _inner(file, 'train')) for _, file in files())
+    datasets = (('datasets.<phase>', DATASET.section(item)[0]) for _, item in DATASET.classes(OWN))
+    fields = ((f'{place}.{key}', field) for place, of in (*trains, *datasets) for key, field in of.model_fields.items())
+    found = ((place, holder(field)) for place, field in fields)
+    return {place: arguments for place, arguments in found if isinstance(arguments, Arguments)}
 
 
 def _inner(file: type[Section], key: str) -> type[Section]:

@@ -129,21 +129,24 @@ class StartsFrom(Holder):
     """Metadata of `path: Annotated[PathOptions, StartsFrom({'g': words})]`: labels of networks with checkpoints.
 
     needed: labels of those without whose checkpoint no training begins.
+    parts: labels of those whose checkpoint gives a part only: for them there is no strict_load.
     """
 
     labels: Mapping[str, str]
     needed: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
 
     @cached_property
     def section(self) -> type[Section]:
-        """PathOptions with three keys a label."""
+        """PathOptions with the keys of each label."""
         fields: dict[str, Any] = {}
         for label, words in self.labels.items():
             strict = f'whether every weight of network_{label} must be in its checkpoint, and no other'
             key = 'which weights of the checkpoint; ~: params_ema, or params where there is none'
             start: tuple = (str, ...) if label in self.needed else (str | None, None)
             fields[f'pretrain_network_{label}'] = (start[0], Field(start[1], description=words))
-            fields[f'strict_load_{label}'] = (bool, Field(True, description=strict))
+            if label not in self.parts:
+                fields[f'strict_load_{label}'] = (bool, Field(True, description=strict))
             fields[f'param_key_{label}'] = (Literal['params', 'params_ema'] | None, Field(None, description=key))
         return create_model(
             '_'.join(('PathOptions', *self.labels)), __base__=PathOptions, __doc__=PathOptions.__doc__, **fields

@@ -42,7 +42,7 @@ class DAEFRRestorer:
     Args:
         model: name of the manifest ('daefr-lite', 'daefr'), a weight file, or a network with `.resolution`.
         model_path: weight file; takes precedence over `model`.
-        upscale: size of the result over that of the photo.
+        upscale: size of the result over that of the photo, at most 32.
         device: 'auto', 'cpu', 'cuda', 'cuda:1', ...
         precision: 'auto', 'fp32', 'tf32', 'bf16' or 'fp16'.
         batch_size: faces that go through the network at once; halved when memory runs out.

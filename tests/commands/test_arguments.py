@@ -143,6 +143,12 @@ def test_folders_that_cannot_be_written(tmp_path, capsys, monkeypatch):
     assert 'nothing can be written to' in refused(capsys, 'restore', '-i', 'x', '-o', str(tmp_path / 'results'))
 
 
+def test_unknown_arguments_are_told_with_what_is_near(capsys):
+    expected = 'daefr restore: error: unknown arguments: --skip_existng; is --skip_existing meant? (see'
+    assert refused(capsys, 'restore', '-i', 'x', '--skip-existng').startswith(expected)
+    assert 'daefr demo: error: unknown arguments: photo.jpg (see' in refused(capsys, 'demo', 'photo.jpg')
+
+
 def test_two_results_in_one_file_are_refused(tmp_path, caplog):
     numbers = str(tmp_path / 'numbers')
     assert cli.main(['evaluate', str(tmp_path), '--csv', numbers, '--json', numbers]) == exit_codes.USAGE

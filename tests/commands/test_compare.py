@@ -34,10 +34,8 @@ def test_compares_a_model_and_a_folder_on_photos(photos, tiny_model, tmp_path, m
     assert 'expected a new or empty folder' in caplog.text
 
 
-@pytest.mark.parametrize(
-    'wrong', [['daefr-lite'], ['x=nowhere.pth'], ['x=daefr-lite', '-w', '2'], ['x=daefr-lite', '--face_size', '0']]
-)
+@pytest.mark.parametrize('wrong', ['daefr-lite', 'x=nowhere.pth'])
 def test_wrong_arguments_are_told_before_any_work(wrong, photos, tmp_path):  # noqa: F811
     arguments = ['-i', str(photos[0]), '-o', str(tmp_path / 'out'), '--metrics', 'niqe']
-    assert cli.main(['compare', *wrong, *arguments]) == exit_codes.USAGE
+    assert cli.main(['compare', wrong, *arguments]) == exit_codes.USAGE
     assert not (tmp_path / 'out').exists()

@@ -11,11 +11,9 @@ from daefr_arch.commands import exit_codes
 
 PROGRAM = """
 import os, sys, time, types
-os.environ['DAEFR_DEFER_REGISTRATION'] = '1'
-import daefr_arch
 from daefr_arch.commands import cli
 
-def register():
+def load():
     if 'imports' in sys.argv:
         os.write(1, b'ready\\n')
         time.sleep(600)
@@ -24,7 +22,6 @@ def add_arguments(parser):
     parser.add_argument('what')
     parser.add_argument('folder')
 
-daefr_arch.register = register
 cli.COMMANDS['slow'] = ('slow', '')
 slow = types.ModuleType('daefr_arch.commands.slow')
 slow.__dict__.update(add_arguments=add_arguments, run=lambda args: run(args, args.folder), GO_ON='again goes on')
@@ -51,7 +48,7 @@ def run(args, folder):
                 os.write(1, b'ready\\n')
                 work.result()
 
-sys.exit(cli.main(['slow', *sys.argv[1:]]))
+sys.exit(cli.main(['slow', *sys.argv[1:]], load=load))
 """
 TALK = """
 import logging
@@ -62,6 +59,28 @@ def run(args, folder):
         logging.getLogger('daefr_arch.commands.slow').info('line %d', number)
         logging.getLogger('daefr_arch.io').info('told %d', number)
     open(folder + '/done', 'w').close()
+    return 0
+
+sys.exit(cli.main(['slow', *sys.argv[1:]], load=load))
+"""
+FORK = """
+import logging, signal
+from daefr_arch.commands import process
+
+def run(args, folder):
+    worker = os.fork()
+    if worker == 0:
+        open(folder + '/begun', 'w').close()
+        time.sleep(600)
+    while not os.listdir(folder):
+        time.sleep(0.01)
+    os.kill(worker, signal.SIGINT)
+    time.sleep(0.1)
+    assert os.waitpid(worker, os.WNOHANG) == (0, 0)  # left to its parent
+    os.kill(worker, signal.SIGTERM)
+    _, status = os.waitpid(worker, 0)
+    time.sleep(1.5 * process.GRACE)
+    logging.getLogger('daefr_arch.commands.slow').info('still here, worker %d', os.waitstatus_to_exitcode(status))
     return 0
 
 sys.exit(cli.main(['slow', *sys.argv[1:]]))
@@ -119,3 +138,10 @@ def test_help_into_a_closed_pipe():
     process.stdout.close()
     assert process.stderr.read() == ''
     assert process.wait(timeout=SOON) == 0
+
+
+def test_signals_of_a_worker_do_not_end_its_parent(tmp_path):
+    process = start(FORK, 'x', tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    output, error = process.communicate(timeout=SOON)
+    assert (output, error) == (f'still here, worker {exit_codes.TERMINATED}\n', '')
+    assert process.returncode == 0

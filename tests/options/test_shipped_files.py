@@ -56,7 +56,11 @@ def test_option_file_builds(name):
         return
     for key, loss in options['train'].items():
         if isinstance(loss, dict) and key.endswith('_opt') and 'type' in loss:
-            build_loss(loss)
+            if 'embedding_network' in loss:  # a file of the user's
+                with pytest.raises(WeightsError, match='no face embedding network'):
+                    build_loss(loss)
+            else:
+                build_loss(loss)
     CodebookUpdates(
         build_network({'type': 'DAEFRCodebook', 'ch': 32}).codebook, **options['train'].get('codebook_opt', {})
     )
