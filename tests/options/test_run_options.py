@@ -138,7 +138,7 @@ def test_a_wrong_value_is_one_line_with_its_place(name, place, value, message):
             {'type': 'DAEFRCodebook'},
             "option file: unknown option 'network_gg'; did you mean 'network_g'",
         ),
-        (STAGE1, 'datasets.valid', {}, 'datasets.valid.type is missing'),
+        (STAGE1, 'datasets.valid', {}, r'datasets\.valid\.type is missing'),
         (STAGE3, 'path.pretrain_network_codebook', None, 'path.pretrain_network_codebook is missing: expected text'),
         (STAGE3, 'path.pretrain_network_hq', None, 'path.pretrain_network_hq is missing'),
         (STAGE2, 'network_d_lq', None, 'network_d_lq is missing'),
