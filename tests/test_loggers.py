@@ -11,6 +11,7 @@ import daefr_arch
 
 PACKAGE = Path(daefr_arch.__file__).parent
 IN_THE_TRAINER = ('models', 'losses', 'data')
+STAGE_CHECKPOINT = PACKAGE / 'checkpoints/stage_checkpoint.py'  # what a stage starts from
 
 
 def test_loggers():
@@ -20,7 +21,8 @@ def test_loggers():
         for node in ast.parse(source).body:
             if isinstance(node, ast.Assign) and 'getLogger' in ast.unparse(node.value):
                 room = module.relative_to(PACKAGE).parts[0]
-                named = "logging.getLogger('basicsr')" if room in IN_THE_TRAINER else 'logging.getLogger(__name__)'
+                in_the_trainer = room in IN_THE_TRAINER or module == STAGE_CHECKPOINT
+                named = "logging.getLogger('basicsr')" if in_the_trainer else 'logging.getLogger(__name__)'
                 assert ast.unparse(node) == f'_logger = {named}', module
                 assert source.count('_logger.') > 0, f'{module}: its logger is never used'
                 found.setdefault(room, []).append(module)

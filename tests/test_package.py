@@ -40,7 +40,7 @@ def test_importing_sets_nothing_for_the_whole_process():
 def test_the_command_registers_after_parsing():
     code = (
         'import os, sys, daefr_cli\n'
-        "assert daefr_cli.main(['convert', 'a.ckpt', 'b.pth']) == 2\n"
+        "assert daefr_cli.main('convert', 'a.ckpt', 'b.pth') == 2\n"
         'import daefr_arch\n'
         'from basicsr.utils.registry import ARCH_REGISTRY\n'
         "assert 'DAEFR' in ARCH_REGISTRY and daefr_arch.DAEFRRestorer\n"

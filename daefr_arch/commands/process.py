@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from types import FrameType
 from typing import Any, NoReturn, TextIO
 
@@ -136,14 +136,13 @@ class PipedStream:
 @contextmanager
 def piped_output() -> Iterator[None]:
     """Standard output and error are PipedStreams."""
-    streams = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = map(PipedStream, streams)
-    try:
-        yield
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        sys.stdout, sys.stderr = streams
+    out, error = PipedStream(sys.stdout), PipedStream(sys.stderr)
+    with redirect_stdout(out), redirect_stderr(error):
+        try:
+            yield
+        finally:
+            out.flush()
+            error.flush()
 
 
 def configure_logging() -> None:

@@ -38,7 +38,7 @@ def test_correction_has_the_images_size_and_is_nothing_where_the_photo_shows_all
     for weight in weights[2:]:
         weight.fill_(1)
     correction = net(photo, network, mixture, weights)
-    assert not correction[:, :, :32].any()
+    assert not correction[:, :, :31].any()  # the last of its rows is blurred with the next
     assert correction[:, :, 32:].any()
 
 

@@ -14,5 +14,5 @@ def test_shrinks_by_area_and_enlarges():
 
 
 def test_rectangles_are_errors():
-    with pytest.raises(InputError, match='expected a square face, got 64x40 pixels'):
+    with pytest.raises(InputError, match='expected a square aligned face, got 64x40 pixels'):
         resize_square(face(64)[:40], 32)

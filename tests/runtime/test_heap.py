@@ -27,7 +27,7 @@ def test_freed_maps_are_used_again_inside_only() -> None:
     outside = _page_faults()
     with freed_memory_kept():
         inside = _page_faults()
-    assert inside < outside / 4
+    assert inside < outside / 2
     assert _page_faults() > outside / 2
 
 
