@@ -41,6 +41,7 @@ class Stopper:
         self.stopping = False
         self._say: Callable[[int], None] | None = say
         self._pid = os.getpid()
+        self._leaving = threading.Lock()  # never released: two threads may want to leave, and one has a line to say
 
     def handle(self, signum: int, frame: FrameType | None) -> None:
         """The signal handler; Python calls it once the operation that the main thread is in has ended."""
@@ -69,6 +70,7 @@ class Stopper:
             say(exit_code)
 
     def _leave(self, signum: int) -> NoReturn:
+        self._leaving.acquire(timeout=GRACE)  # the other thread may wait for what this one holds: not for ever
         for worker in multiprocessing.active_children():
             worker.terminate()
         if 'daefr_arch.io.atomic_file' in sys.modules:
