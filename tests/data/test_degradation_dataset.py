@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 import torch
 from basicsr.data import build_dataset
+from basicsr.utils import get_root_logger
 from torch.utils.data import DataLoader
 
 from daefr_arch.data import degradation_dataset
@@ -115,9 +116,16 @@ def test_other_sizes_are_resized(folder):
     assert build(folder, gt_size=48)[0]['lq'].shape == (3, 48, 48)
 
 
+@pytest.fixture
+def log(caplog, monkeypatch):
+    """What BasicSR's logger says; the first use of it in a process ends its propagation."""
+    get_root_logger()
+    monkeypatch.setattr(degradation_dataset._logger, 'propagate', True)
+    return caplog
+
+
 @pytest.mark.parametrize('damage', [b'', b'no image', 'truncated', 'rectangle'])
-def test_corrupt_image_is_an_error_or_skipped_and_counted(folder, damage, caplog, monkeypatch):
-    monkeypatch.setattr(degradation_dataset._logger, 'propagate', True)  # BasicSR's, which a training changes
+def test_corrupt_image_is_an_error_or_skipped_and_counted(folder, damage, log):
     path = folder / 'four.png'
     if damage == 'truncated':
         path.write_bytes(path.read_bytes()[:-40])
@@ -135,7 +143,7 @@ def test_corrupt_image_is_an_error_or_skipped_and_counted(folder, damage, caplog
     assert dataset.corrupt_count == 1
     dataset[index]
     build(folder, on_corrupt='skip')[index]
-    assert len(records(caplog, 'four.png')) == 1
+    assert len(records(log, 'four.png')) == 1
 
 
 def test_nothing_readable_is_an_error(folder):
@@ -145,18 +153,17 @@ def test_nothing_readable_is_an_error(folder):
         build(folder, on_corrupt='skip')[2]
 
 
-def records(caplog, text):
+def records(log, text):
     """What was logged, once each: pytest also listens to loggers that did not propagate when the test began."""
-    return {record for record in caplog.records if text in record.message}
+    return {record for record in log.records if text in record.message}
 
 
-def test_training_without_the_sampler_is_warned_about_once(folder, caplog, monkeypatch):
-    monkeypatch.setattr(degradation_dataset._logger, 'propagate', True)
+def test_training_without_the_sampler_is_warned_about_once(folder, log):
     dataset = build(folder, phase='train')
     dataset[Draw(0)]
-    assert 'no DrawSampler' not in caplog.text
+    assert 'no DrawSampler' not in log.text
     dataset[0], dataset[1]
-    assert len(records(caplog, 'no DrawSampler')) == 1
+    assert len(records(log, 'no DrawSampler')) == 1
 
 
 @pytest.mark.parametrize(
