@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import cv2
 import numpy as np
@@ -13,11 +13,14 @@ from daefr_arch.archs import bands
 from daefr_arch.errors import InputError
 from daefr_arch.faces.band_fusion import corrected, mix, tone_like, with_texture
 from daefr_arch.faces.evidence import weights
+from daefr_arch.io.resize import resize_square
+from daefr_arch.io.tensors import to_tensor
 from daefr_arch.runtime.precision import precision_context
 
 KEPT, REPAIRED, GUESSED = 'kept', 'repaired', 'guessed'
 SIDE = 256  # pixels at which evidence is known; finer bands exist in larger crops
 KEPT_LUMA, KEPT_CHROMA = 0.96, 0.75  # shares of each band at least, of a face that shows all there is to show
+CROPS_OF_PASS = 16  # bounds the memory of a photo with many faces
 GUESSED_SHARE = 0.4  # of the bands that tell who somebody is at most, of a face that is mostly a guess
 IDENTITY_BANDS = slice(1, 4)
 FINER_BANDS_AS = 1  # the band whose weights finer bands than SIDE's have: grain stays where the face is not a guess
@@ -40,6 +43,10 @@ class FaceEvidence:
     chroma: tuple[float, ...]
     verdict: str
 
+    def is_enough(self, fidelity: float | None) -> bool:
+        """Whether the face is kept as it is: no network is needed, unless a fidelity below 0.5 asks for its face."""
+        return self.verdict == KEPT and (fidelity is None or fidelity >= 0.5)
+
 
 @dataclass(frozen=True)
 class FusedFace:
@@ -56,6 +63,11 @@ class FusedFace:
     change: np.ndarray
     evidence: FaceEvidence
 
+    @classmethod
+    def kept(cls, crop: np.ndarray, evidence: FaceEvidence) -> 'FusedFace':
+        """The crop (S, S, 3) BGR uint8 itself."""
+        return cls(crop, np.zeros(crop.shape, np.float32), evidence)
+
 
 class EvidenceFusion:
     """Judges crops and fuses them with a restoration network's faces, whichever network it was.
@@ -67,7 +79,7 @@ class EvidenceFusion:
     Example:
         fusion = EvidenceFusion(load_network('daefr-evidence'), load_network('daefr-harmoniser'))
         evidence = fusion.assess(crops)
-        todo = [i for i, one in enumerate(evidence) if one.verdict != KEPT]
+        todo = [i for i, one in enumerate(evidence) if not one.is_enough(None)]
         faces = network.restore([small(crops[i]) for i in todo])
         fused = fusion.fuse([crops[i] for i in todo], faces, evidence=[evidence[i] for i in todo])
         photo += warped(fused[0].change)
@@ -92,11 +104,13 @@ class EvidenceFusion:
     @torch.inference_mode()
     def assess(self, crops: Sequence[np.ndarray]) -> list[FaceEvidence]:
         """The evidence of each crop, from the crop alone."""
-        if not crops:
-            return []
-        with precision_context('fp32', self.device):
-            maps = [map_.cpu() for map_ in self.evidence(self._at_side(crops))]
-        return [_judged(tuple(map_[i] for map_ in maps)) for i in range(len(crops))]
+        judged = []
+        for start in range(0, len(crops), CROPS_OF_PASS):
+            photos = self._at_side(crops[start : start + CROPS_OF_PASS])
+            with precision_context('fp32', self.device):
+                maps = [map_.cpu() for map_ in self.evidence(photos)]
+            judged += [_judged(tuple(map_[i] for map_ in maps)) for i in range(len(photos))]
+        return judged
 
     @torch.inference_mode()
     def fuse(
@@ -119,9 +133,19 @@ class EvidenceFusion:
         Raises:
             InputError: a crop of another kind, or a fidelity outside [0, 1].
         """
-        if not crops:
-            return []
         evidence = self.assess(crops) if evidence is None else evidence
+        passes = [slice(start, start + CROPS_OF_PASS) for start in range(0, len(crops), CROPS_OF_PASS)]
+        parts = [self._fuse(crops[part], network_faces[part], fidelity, evidence[part]) for part in passes]
+        return [fused for part in parts for fused in part]
+
+    def _fuse(
+        self,
+        crops: Sequence[np.ndarray],
+        network_faces: Sequence[np.ndarray],
+        fidelity: float | None,
+        evidence: Sequence[FaceEvidence],
+    ) -> list[FusedFace]:
+        """One pass of `fuse`."""
         photo, network = self._at_side(crops), self._at_side(network_faces)
         with precision_context('fp32', self.device):
             network = tone_like(network, photo)
@@ -149,11 +173,11 @@ class EvidenceFusion:
         evidence: FaceEvidence,
         fidelity: float | None,
     ) -> FusedFace:
+        if evidence.is_enough(fidelity):
+            return FusedFace.kept(np.rint(crop).astype(np.uint8), evidence)
         crop = crop.astype(np.float32)
         size = crop.shape[0]
-        if evidence.verdict == KEPT and (fidelity is None or fidelity >= 0.5):
-            change = np.zeros_like(crop)
-        elif size != SIDE:
+        if size != SIDE:
             missing = 1 - cv2.resize(finer, (size, size), interpolation=cv2.INTER_LINEAR)[..., None]
             own = (
                 np.float32(0)
@@ -169,15 +193,11 @@ class EvidenceFusion:
         for face in faces:
             if face.ndim != 3 or face.shape[2] != 3 or face.shape[0] != face.shape[1]:
                 raise InputError(f'expected aligned faces (S, S, 3) BGR, got an array {face.shape}')
-        pixels = np.stack([_resized(face.astype(np.float32), SIDE) for face in faces])
-        rgb = torch.from_numpy(pixels).to(self.device).permute(0, 3, 1, 2).flip(1)
-        return (rgb / 127.5 - 1).contiguous(memory_format=torch.channels_last)
+        pixels = [_resized(face.astype(np.float32), SIDE) for face in faces]
+        return to_tensor(pixels, self.device).contiguous(memory_format=torch.channels_last)
 
 
-def _resized(image: np.ndarray, size: int) -> np.ndarray:
-    if image.shape[0] == size:
-        return image
-    return cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA if size < image.shape[0] else cv2.INTER_CUBIC)
+_resized = partial(resize_square, enlarging=cv2.INTER_CUBIC)
 
 
 def _finer(image: np.ndarray) -> np.ndarray:

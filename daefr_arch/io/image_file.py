@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageCms, UnidentifiedImageError
 
+from daefr_arch.choices import MAX_PIXELS
 from daefr_arch.errors import InputError
 from daefr_arch.io.atomic_file import write_bytes
 from daefr_arch.io.exif import ORIENTATION, kept_exif
@@ -23,7 +24,6 @@ from daefr_arch.io.image_encoding import WRITABLE, encode
 from daefr_arch.io.photo import Photo
 
 FORMATS = ('AVIF', 'BMP', 'GIF', 'JPEG', 'PNG', 'PPM', 'TIFF', 'WEBP')
-DEFAULT_MAX_PIXELS = 150_000_000
 
 # what Pillow and OpenCV raise on damaged files
 _DAMAGED = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, OverflowError, struct.error, cv2.error)
@@ -34,7 +34,7 @@ _logger = logging.getLogger(__name__)
 _pillow_limit = threading.Lock()
 
 
-def read_image(path: str | Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Photo:
+def read_image(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Photo:
     """Reads an image file: upright (EXIF orientation applied), BGR, 16-bit samples and alpha kept.
 
     CMYK becomes sRGB through its colour profile; of an animation or a multi-page file the first frame is read.

@@ -6,8 +6,10 @@ import numpy as np
 from daefr_arch.errors import InputError
 
 
-def resize_square(image: np.ndarray, size: int) -> np.ndarray:
-    """Resizes (S, S, 3) to (size, size, 3): by area when it shrinks, which keeps it free of aliasing, else bilinear.
+def resize_square(image: np.ndarray, size: int, *, enlarging: int = cv2.INTER_LINEAR) -> np.ndarray:
+    """Resizes (S, S, 3) to (size, size, 3): by area when it shrinks, which keeps it free of aliasing.
+
+    enlarging: OpenCV's interpolation when it grows.
 
     Raises:
         InputError: the image is not square.
@@ -17,4 +19,4 @@ def resize_square(image: np.ndarray, size: int) -> np.ndarray:
         raise InputError(f'expected a square aligned face, got {width}x{height} pixels: crop it, or align it first')
     if height == size:
         return image
-    return cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA if size < height else cv2.INTER_LINEAR)
+    return cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA if size < height else enlarging)

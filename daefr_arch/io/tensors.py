@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 def to_tensor(images: np.ndarray | Sequence[np.ndarray], device: str | torch.device = 'cpu') -> Tensor:
-    """A picture (H, W, 3) BGR uint8, or several of one size -> (B, 3, H, W) float32, RGB in [-1, 1]."""
+    """Pictures of one size (H, W, 3), or one, BGR, of range [0, 255] -> (B, 3, H, W) float32, RGB in [-1, 1]."""
     batch = np.stack([images] if isinstance(images, np.ndarray) else images)
     pixels = torch.from_numpy(batch).to(device)
     return pixels.permute(0, 3, 1, 2).flip(1).to(torch.float32).contiguous().div_(127.5).sub_(1)

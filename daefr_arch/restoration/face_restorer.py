@@ -8,7 +8,7 @@ import torch
 from daefr_arch.checkpoints import load_network
 from daefr_arch.errors import InputError
 from daefr_arch.faces.exposure import normalise_exposure
-from daefr_arch.faces.fusion import KEPT, SIDE, EvidenceFusion, FaceEvidence, FusedFace
+from daefr_arch.faces.fusion import SIDE, EvidenceFusion, FaceEvidence, FusedFace
 from daefr_arch.io.resize import resize_square
 from daefr_arch.runtime.face_network import FaceNetwork
 
@@ -49,18 +49,19 @@ class FaceRestorer:
         if fidelity is not None and not 0 <= fidelity <= 1:
             raise InputError(f'weight: expected a fidelity between 0 and 1, got {fidelity}')
         evidence = self.fusion.assess(crops)
-        lacking = [index for index, shown in enumerate(evidence) if _lacks_something(shown, fidelity)]
-        faces: list[np.ndarray | None] = list(crops)
-        for index, face in zip(lacking, self._network_faces([crops[index] for index in lacking]), strict=True):
-            faces[index] = face
-        finite = [index for index, face in enumerate(faces) if face is not None]
+        lacking = [index for index, shown in enumerate(evidence) if not shown.is_enough(fidelity)]
+        network_faces = self._network_faces([crops[index] for index in lacking])
+        finite = {index: face for index, face in zip(lacking, network_faces, strict=True) if face is not None}
         fused = self.fusion.fuse(
             [crops[index] for index in finite],
-            [face for face in faces if face is not None],
+            list(finite.values()),
             fidelity=fidelity,
             evidence=[evidence[index] for index in finite],
         )
         results = dict(zip(finite, fused, strict=True))
+        for index, (crop, shown) in enumerate(zip(crops, evidence, strict=True)):
+            if shown.is_enough(fidelity):
+                results[index] = FusedFace.kept(crop, shown)
         return [(results.get(index), shown) for index, shown in enumerate(evidence)]
 
     def _network_faces(self, crops: Sequence[np.ndarray]) -> list[np.ndarray | None]:
@@ -70,11 +71,6 @@ class FaceRestorer:
         return [
             None if face is None else exposure.restore(face) for face, (_, exposure) in zip(restored, seen, strict=True)
         ]
-
-
-def _lacks_something(evidence: FaceEvidence, fidelity: float | None) -> bool:
-    """Whether the network has anything to add."""
-    return evidence.verdict != KEPT or (fidelity is not None and fidelity < 0.5)
 
 
 def load_fusion(device: str | torch.device = 'cpu', *, offline: bool = False) -> EvidenceFusion:

@@ -17,9 +17,10 @@ import cv2
 import numpy as np
 from tqdm.contrib.logging import logging_redirect_tqdm
 
+from daefr_arch.choices import MAX_PIXELS
 from daefr_arch.errors import InputError
 from daefr_arch.faces.evidence_map import draw_evidence
-from daefr_arch.io.image_file import DEFAULT_MAX_PIXELS, read_image, write_image
+from daefr_arch.io.image_file import read_image, write_image
 from daefr_arch.io.json_lines import JsonLinesWriter
 from daefr_arch.io.photo import Photo
 from daefr_arch.io.progress import ProgressBar
@@ -78,7 +79,7 @@ def restore_photos(
     only_center_face: bool = False,
     weight: float | None = None,
     draw_box: bool = False,
-    max_pixels: int = DEFAULT_MAX_PIXELS,
+    max_pixels: int = MAX_PIXELS,
     progress: bool = False,
 ) -> FolderResult:
     """Restores photos from files to files; one that fails never stops the others.

@@ -12,7 +12,6 @@ import pytest
 from skimage.data import astronaut
 
 from daefr_arch.commands import cli, exit_codes, restore
-from daefr_arch.io import image_file
 from daefr_arch.io.image_file import read_image, write_image
 from daefr_arch.restoration import restorer
 from daefr_arch.restoration.restorer import DAEFRRestorer
@@ -83,10 +82,6 @@ def test_spellings_of_codeformer_and_gfpgan():
         assert getattr(codeformer, name) == getattr(gfpgan, name)
     assert (codeformer.bg_upsampler, gfpgan.bg_upsampler) == ('none', 'realesrgan')
     assert (codeformer.upscale, codeformer.weight) == (4, 0.7)
-
-
-def test_the_limit_of_pixels_is_that_of_reading():
-    assert parse('-i', 'x').max_pixels == image_file.DEFAULT_MAX_PIXELS
 
 
 def test_help_loads_neither_torch_nor_opencv():
