@@ -3,13 +3,14 @@
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 
 from daefr_arch.data.draw_sampler import Draw
-from daefr_arch.faces.exposure import normalise_exposure
-from daefr_arch.io.atomic_file import atomic_path, make_folder
+from daefr_arch.faces.exposure import restore_at_normal_exposure
+from daefr_arch.io.atomic_file import make_folder
+from daefr_arch.io.image_file import write_image
+from daefr_arch.io.tensors import to_images
 from daefr_arch.runtime.face_network import FaceNetwork
 
 
@@ -32,19 +33,10 @@ def write_strips(dataset: Any, network: FaceNetwork, output: str | Path, *, coun
         epoch, position = divmod(number, len(dataset))
         order = np.random.default_rng([dataset.seed, epoch]).permutation(len(dataset))
         sample = dataset[Draw(int(order[position]), epoch, position)]
-        photo, truth = _pixels(sample['lq']), _pixels(sample['gt'])
-        seen, exposure = normalise_exposure(photo)
-        face = network.restore([seen])[0]
+        photo, truth = to_images(torch.stack((sample['lq'], sample['gt'])))
+        (face,) = restore_at_normal_exposure(network, [photo])
         if face is None:  # not finite: the next epoch has another photo of it
             continue
-        _, data = cv2.imencode('.png', np.concatenate((photo, exposure.restore(face), truth), axis=1))
-        with atomic_path(path) as temporary:
-            temporary.write_bytes(data.tobytes())
+        write_image(path, np.hstack((photo, face, truth)))
         written += 1
     return written
-
-
-def _pixels(image: torch.Tensor) -> np.ndarray:
-    """(3, S, S) RGB in [-1, 1] -> (S, S, 3) BGR uint8."""
-    bgr = image.numpy().transpose(1, 2, 0)[..., ::-1]
-    return np.rint((bgr + 1) * 127.5).clip(0, 255).astype(np.uint8)

@@ -4,6 +4,7 @@ The photo keeps its exposure: only what the network sees is normal. One straight
 and contrast, so that grey stays grey; a print toned in one colour is shown in grey, and its tone is put back.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -11,6 +12,7 @@ import cv2
 import numpy as np
 
 from daefr_arch.errors import InputError
+from daefr_arch.runtime.face_network import FaceNetwork
 
 # levels of the face between hair line and chin, of 255. Of 1,360 well exposed faces none has its 98th percentile below
 # DARK, one of 200 less than FLAT between the 2nd and the 98th; their medians are MIDDLE +- CONTRAST / 2
@@ -91,6 +93,13 @@ def normalise_exposure(crop: np.ndarray) -> tuple[np.ndarray, ExposureCurve]:
     excess = (stretched - normal) / gain
     curve = ExposureCurve(gain, offset, tone, excess if excess.any() else None)
     return _as(normal, crop.dtype), curve
+
+
+def restore_at_normal_exposure(network: FaceNetwork, faces: Sequence[np.ndarray]) -> list[np.ndarray | None]:
+    """`network.restore` of faces that the network sees at a normal exposure; the results are at the faces' own."""
+    seen = [normalise_exposure(face) for face in faces]
+    restored = network.restore([face for face, _ in seen])
+    return [None if face is None else curve.restore(face) for face, (_, curve) in zip(restored, seen, strict=True)]
 
 
 def _levels(luma: np.ndarray) -> tuple[float, float]:

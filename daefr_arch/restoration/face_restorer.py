@@ -7,7 +7,7 @@ import torch
 
 from daefr_arch.checkpoints import load_network
 from daefr_arch.errors import InputError
-from daefr_arch.faces.exposure import normalise_exposure
+from daefr_arch.faces.exposure import restore_at_normal_exposure
 from daefr_arch.faces.fusion import SIDE, EvidenceFusion, FaceEvidence, FusedFace
 from daefr_arch.io.resize import resize_square
 from daefr_arch.runtime.face_network import FaceNetwork
@@ -50,7 +50,8 @@ class FaceRestorer:
             raise InputError(f'weight: expected a fidelity between 0 and 1, got {fidelity}')
         evidence = self.fusion.assess(crops)
         lacking = [index for index, shown in enumerate(evidence) if not shown.is_enough(fidelity)]
-        network_faces = self._network_faces([crops[index] for index in lacking])
+        seen = [resize_square(crops[index], self.network.face_size) for index in lacking]
+        network_faces = restore_at_normal_exposure(self.network, seen)
         finite = {index: face for index, face in zip(lacking, network_faces, strict=True) if face is not None}
         fused = self.fusion.fuse(
             [crops[index] for index in finite],
@@ -63,14 +64,6 @@ class FaceRestorer:
             if shown.is_enough(fidelity):
                 results[index] = FusedFace.kept(crop, shown)
         return [(results.get(index), shown) for index, shown in enumerate(evidence)]
-
-    def _network_faces(self, crops: Sequence[np.ndarray]) -> list[np.ndarray | None]:
-        """The network's faces (R, R, 3) of crops, which it sees at a normal exposure."""
-        seen = [normalise_exposure(resize_square(crop, self.network.face_size)) for crop in crops]
-        restored = self.network.restore([crop for crop, _ in seen])
-        return [
-            None if face is None else exposure.restore(face) for face, (_, exposure) in zip(restored, seen, strict=True)
-        ]
 
 
 def load_fusion(device: str | torch.device = 'cpu', *, offline: bool = False) -> EvidenceFusion:
