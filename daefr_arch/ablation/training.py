@@ -9,11 +9,10 @@ from typing import Any
 import torch
 
 from daefr_arch.checkpoints import network_file, newest_state
-from daefr_arch.data.degradation_dataset import DegradationDatasetOptions
+from daefr_arch.data.degradation_dataset import check_images
 from daefr_arch.errors import InputError, WeightsError
 from daefr_arch.models import training_run
 from daefr_arch.options.checks import first_difference
-from daefr_arch.options.dataset import DATASET
 from daefr_arch.options.option_file import force_options, read_option_file, resolved_option_file
 from daefr_arch.options.run_options import check_run_options
 
@@ -163,21 +162,12 @@ def _contains(files: Iterable[Path], file: Path) -> bool:
 
 
 def _check_datasets(trainings: Iterable[Training]) -> None:
-    """Opens each folder or LMDB of faces once."""
-    opened = []
+    """Whether every training has its images."""
     for training in trainings:
-        for phase, dataset in training.options['datasets'].items():
-            options = DATASET.read(dataset)
-            if not isinstance(options, DegradationDatasetOptions):
-                continue
-            source = options.dataroot_gt, options.io_backend, options.meta_info_file
-            if source in opened:
-                continue
-            try:
-                options.open_source()
-            except InputError as error:
-                raise InputError(f'{training.file}: datasets.{phase}.dataroot_gt: {error}') from error
-            opened.append(source)
+        try:
+            check_images(training.options['datasets'], world_size=1)
+        except InputError as error:
+            raise InputError(f'{training.file}: {error}') from error
 
 
 def run_training(training: Training) -> None:
