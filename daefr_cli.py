@@ -2,6 +2,7 @@
 
 import importlib.util
 import sys
+from collections.abc import Callable
 
 
 def main(*command: str) -> int:
@@ -20,15 +21,16 @@ def main(*command: str) -> int:
         return 130
 
 
-def _created():
+def _created() -> Callable[[], None]:
     """Puts the package into sys.modules without executing it, unless it is there; returns what executes it."""
     if 'daefr_arch' in sys.modules:
         return lambda: None
     spec = importlib.util.find_spec('daefr_arch')
     assert spec is not None
-    assert spec.loader is not None
+    loader = spec.loader
+    assert loader is not None
     package = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
-    return lambda: spec.loader.exec_module(package)
+    return lambda: loader.exec_module(package)
 
 
 if __name__ == '__main__':

@@ -35,9 +35,12 @@ def run(args: argparse.Namespace) -> int:
     from daefr_arch.checkpoints import load_network
     from daefr_arch.data.network_faces import write_strips
     from daefr_arch.options.option_file import read_option_file
+    from daefr_arch.options.run_options import check_run_options
     from daefr_arch.runtime.face_network import FaceNetwork
 
-    dataset = build_dataset({**read_option_file(args.opt)['datasets']['train'], 'phase': 'train'})
+    options = read_option_file(args.opt)
+    check_run_options(options, is_train=True)
+    dataset = build_dataset({**options['datasets']['train'], 'phase': 'train'})
     network = FaceNetwork(load_network(args.model, offline=args.offline), device=device_of(args))
     written = write_strips(dataset, network, args.output, count=args.count)
     _logger.info('%s: %d strips written, %d in all', args.output, written, args.count)
