@@ -20,6 +20,7 @@ from daefr_arch.evaluation.evaluator import Evaluator
 from daefr_arch.evaluation.report import Report
 from daefr_arch.faces.evidence_map import draw_evidence
 from daefr_arch.faces.face_mask import feather_mask
+from daefr_arch.faces.fusion import FaceEvidence
 from daefr_arch.faces.paster import RestoredFace, paste_faces
 from daefr_arch.io.atomic_file import make_folder
 from daefr_arch.io.image_file import read_image, write_image
@@ -33,8 +34,8 @@ from daefr_arch.restoration.face_restorer import FaceRestorer, load_fusion
 from daefr_arch.runtime.face_network import FaceNetwork
 from daefr_arch.runtime.precision import resolve_device
 
-# a face, None where it is not finite, and the picture of what is evidence in it, None where nobody asked
-_Restored = tuple[np.ndarray | None, np.ndarray | None]
+# a face, None where it is not finite, and the evidence of its crop, None for bare methods
+_Restored = tuple[np.ndarray | None, FaceEvidence | None]
 
 
 @dataclass(frozen=True)
@@ -132,12 +133,13 @@ def _restore_faces(
     for name in ProgressBar(todo, initial=done, total=len(faces.names), desc=method.name, unit='face'):
         crop = faces.read(INPUT, name)
         start = time.perf_counter()
-        restored, evidence_map = restore(crop)
+        restored, evidence = restore(crop)
         seconds = time.perf_counter() - start
         if restored is None:
             raise WeightsError(f'method {method.name}: the network output for {name} is not finite')
-        if evidence_map is not None:
-            write_image(faces.evidence_map(method.name, name), resize_square(evidence_map, faces.face_size))
+        if evidence is not None:
+            picture = draw_evidence(restored, evidence.log_ratios)
+            write_image(faces.evidence_map(method.name, name), resize_square(picture, faces.face_size))
         write_image(folder / f'{name}.png', resize_square(restored, faces.face_size))
         record.add(name, seconds)
     record.finish(description, memory.read())
@@ -150,7 +152,7 @@ def _restore(runner: FaceNetwork, crop: np.ndarray) -> _Restored:
 
 def _restore_with_evidence(restorer: FaceRestorer, crop: np.ndarray) -> _Restored:
     ((fused, evidence),) = restorer.restore([resize_square(crop, max(restorer.smallest_side, len(crop)))])
-    return (None, None) if fused is None else (fused.face, draw_evidence(fused.face, evidence.log_ratios))
+    return (None if fused is None else fused.face), evidence
 
 
 def _paste_photos(method: Method, faces: FaceSet, upscale: float) -> None:
