@@ -1,6 +1,6 @@
 """Measures everything, or the parts that are named, and prints the table; docs/speed.md has the newest of each machine.
 
-python -m tests.benchmarks [network] [training] [degradation] [paste] [command] [scaling]
+python -m tests.benchmarks [network] [evidence] [training] [degradation] [paste] [command] [scaling]
 """
 
 import argparse
@@ -13,6 +13,7 @@ import torch
 from tests.benchmarks import paste_benchmark
 from tests.benchmarks.command_benchmark import command_rows
 from tests.benchmarks.degradation_benchmark import degradation_rows
+from tests.benchmarks.evidence_benchmark import evidence_rows
 from tests.benchmarks.network_benchmark import network_rows
 from tests.benchmarks.row import HEADER, Row
 from tests.benchmarks.scaling_benchmark import scaling_rows
@@ -71,6 +72,7 @@ def _paste() -> list[Row]:
 
 PARTS = {
     'network': network_rows,
+    'evidence': evidence_rows,
     'training': training_rows,
     'degradation': _degradation,
     'paste': _paste,

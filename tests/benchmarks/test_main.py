@@ -23,4 +23,4 @@ def test_an_unknown_part_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     monkeypatch.setattr(sys, 'argv', ['benchmarks', 'nonsense'])
     with pytest.raises(SystemExit):
         benchmarks.main()
-    assert 'expected network, training' in capsys.readouterr().err
+    assert 'expected network, evidence' in capsys.readouterr().err
