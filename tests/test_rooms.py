@@ -22,6 +22,7 @@ FLOORS = (
     ('losses', 'metrics', 'data'),
     ('models',),
     ('restoration',),
+    ('video',),
     ('evaluation', 'verification'),
     ('comparison',),
     ('analysis',),
