@@ -86,6 +86,19 @@ def _without_aliases(value: Any) -> Any:
     return [_without_aliases(item) for item in value] if isinstance(value, list) else value
 
 
+def imported_modules(options: Mapping[str, Any]) -> list[str]:
+    """The modules that the option `import` names.
+
+    Raises:
+        InputError: it names none, and is not left out.
+    """
+    value = options.get('import')
+    names = [value] if isinstance(value, str) else value or []
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise InputError(f'import: expected the name of a module or a list of names, got {value!r}')
+    return names
+
+
 @contextmanager
 def resolved_option_file(path: str | Path, entries: Sequence[str] = ()) -> Iterator[str]:
     """A file with the whole options for BasicSR, which reads it and copies it into the experiment's folder.
