@@ -1,4 +1,4 @@
-"""Which network the perceptual loss compares features of: settled once a run, alike in all processes, kept on resume."""
+"""Which network the perceptual loss compares features of: settled once a run, alike in all processes and on resume."""
 
 import logging
 from typing import Any

@@ -67,9 +67,7 @@ def test_it_stands_in_the_training_state_and_is_kept_on_resume(at_hand, tmp_path
 
     def options():
         read = tiny_options('stage1_hq', tmp_path) | {'auto_resume': True}
-        read['train'] |= {'gan_opt': None, 'total_iter': 1} | _options(
-            backbone='vgg19', fallback='efficientnet_lite0'
-        )
+        read['train'] |= {'gan_opt': None, 'total_iter': 1} | _options(backbone='vgg19', fallback='efficientnet_lite0')
         return read
 
     model, _ = train(options())
