@@ -44,6 +44,7 @@ from daefr_arch.checkpoints import check_checksums, load_stage_network, network_
 from daefr_arch.errors import InputError, WeightsError
 from daefr_arch.models.distributed import broadcast_from_first, gather_objects, synchronise_batch_norm, world_size
 from daefr_arch.models.loss_log import LossLog, peak_memory_gib
+from daefr_arch.models.perceptual_backbone import settle_backbone
 from daefr_arch.models.random_states import get_random_states, set_random_states
 from daefr_arch.models.validation import BestRecord, validate
 from daefr_arch.options.run_file import OptionFile
@@ -79,6 +80,10 @@ class DAEFRBaseModel(BaseModel):
 
     def __init__(self, opt: dict[str, Any]) -> None:
         super().__init__(opt)
+        self.perceptual_backbone: str | None = None
+        if self.is_train:
+            kept = opt['resumption'].state.get('perceptual_backbone') if 'resumption' in opt else None
+            self.perceptual_backbone = settle_backbone(opt['train'], rank=opt['rank'], kept=kept)
         self.options = cast(OptionFile, read_run_options(opt, is_train=self.is_train))
         self.amp_type = _AMP_TYPES[self.options.train.amp]
         self.nets: dict[str, nn.Module] = {}
@@ -279,6 +284,7 @@ class DAEFRBaseModel(BaseModel):
             'best': self.best.state_dict(),
             'networks': list(self.nets),
             'manual_seed': self.opt.get('manual_seed'),
+            'perceptual_backbone': self.perceptual_backbone,
         }
         if 'epochs' in self.opt:  # of BasicSR's pipeline
             state['position'] = self.opt['epochs'].position(epoch, current_iter)

@@ -18,15 +18,17 @@ from daefr_arch.checkpoints import (
 )
 from daefr_arch.errors import WeightsError
 
+_KEPT = ('epoch', 'iter', 'position', 'perceptual_backbone')
+
 
 @dataclass(frozen=True)
 class Resumption:
-    """What the training set has to know of a state, and what the log is to say of those that were passed over.
+    """What training set and model have to know of a state at first, and what the log is to say of those passed over.
 
     It stands in the options, which BasicSR prints.
     """
 
-    state: dict[str, Any]  # epoch, iter and, of our models, position
+    state: dict[str, Any]  # epoch, iter and, of our models, position and perceptual_backbone
     passed_over: tuple[str, ...] = ()
 
 
@@ -62,8 +64,7 @@ def load_resume_state(opt: dict[str, Any], *, is_ours: bool) -> dict[str, Any] |
     opt['path']['resume_state'] = os.fspath(path)
     if not is_ours:
         check_resume(opt, state['iter'])  # lets the model load its networks, which ours do by themselves
-    known: dict[str, Any] = {key: state[key] for key in ('epoch', 'iter', 'position') if key in state}
-    opt['resumption'] = Resumption(known, tuple(passed_over))
+    opt['resumption'] = Resumption({key: state[key] for key in _KEPT if key in state}, tuple(passed_over))
     return state
 
 
