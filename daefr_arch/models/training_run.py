@@ -118,8 +118,8 @@ def _parse_options(original: Callable) -> Callable:
             with compat.command_line([*others, '-opt', file, '--launcher', known.launcher]):
                 opt, args = original(root_path, is_train=is_train)
         args.opt = known.opt
-        opt['seed_is_drawn'] = options.get('manual_seed') is None
-        opt['manual_seed'] = gather_objects(opt['manual_seed'])[0]  # each process has drawn its own
+        if options.get('manual_seed') is None:  # each process has drawn its own
+            opt |= {'manual_seed': gather_objects(opt['manual_seed'])[0], 'seed_is_drawn': True}
         if is_checked:
             resuming = is_train and is_resuming(opt)
             check_machine(checked, opt, launcher=known.launcher, resuming=resuming)

@@ -91,6 +91,7 @@ def test_a_loss_of_ones_own_trains_by_a_program(place):
     write_faces(place / 'datasets/tiny')
     lines = (line for block in blocks(HOWTO, '') for line in block.text.splitlines())
     (program, *arguments) = next(line.split()[1:] for line in lines if line.startswith('python '))
+    compat.forget_log_file()
     with compat.command_line([*arguments, '--force_yml', 'train:total_iter=2', 'logger:print_freq=1']):
         runpy.run_path(program, run_name='__main__')
     assert 'l_pix' in next((place / 'experiments/edges').glob('train_*.log')).read_text()
