@@ -58,7 +58,7 @@ def test_trains_as_the_command_does_and_resumes(options: dict, tmp_path: Path) -
     weights = _as_a_program(theirs, str(child))
     torch.testing.assert_close(weights, expected, rtol=0, atol=0)
     copied = yaml.safe_load((theirs / 'experiments/run/child.yml').read_text())
-    assert copied == options | {'scale': 1}
+    assert copied | {'val': None} == options | {'scale': 1}
 
     file = _write(options, resumed)
     training_run.run(['-opt', file], root=resumed)
