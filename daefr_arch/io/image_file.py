@@ -106,15 +106,20 @@ def _decoded(contents: Contents, max_pixels: int) -> Photo:
         image_format = image.format or ''
         try:
             photo = _decode(image, contents.data)
+            lost = contents.damage or _missing(image, contents.data)
         except DAMAGED as error:
             is_mended = contents.damage is not None or isinstance(error, MemoryError)
             left = None if is_mended else mended(contents.data, image_format)
             if left is None:
                 raise
             return _decoded(left, max_pixels)
-    if contents.damage is None:
-        return photo
-    return replace(photo, damaged=True, warnings=(contents.damage, *photo.warnings))
+    return replace(photo, damaged=True, warnings=(lost, *photo.warnings)) if lost else photo
+
+
+def _missing(image: Image.Image, data: bytes) -> str | None:
+    """What an image, though it could be decoded, lacks."""
+    rows = missing_rows(image, data) if image.format in ('JPEG', 'MPO') else 0
+    return damage(rows / image.height) if rows else None
 
 
 def _decode(image: Image.Image, data: bytes) -> Photo:
@@ -128,9 +133,6 @@ def _decode(image: Image.Image, data: bytes) -> Photo:
     warnings += lost
     exif_block, lost = _kept_metadata(exif)
     warnings += lost
-    missing = missing_rows(image, data) if image.format in ('JPEG', 'MPO') else 0
-    if missing:
-        warnings.insert(0, damage(missing / image.height))
     if _is_16_bit(image, data):
         pixels, alpha, grey = _decode_16_bit(data)
     elif image.mode.startswith('I;16') or (image.mode, image.format) == ('I', 'PPM'):
@@ -143,7 +145,7 @@ def _decode(image: Image.Image, data: bytes) -> Photo:
         pixels, alpha, grey = _decode_8_bit(image)
     pixels, alpha = _upright(pixels, orientation), None if alpha is None else _upright(alpha, orientation)
     grey = grey or all(np.array_equal(pixels[..., 0], pixels[..., channel]) for channel in (1, 2))
-    return Photo(pixels, alpha, grey, exif_block, icc_profile, tuple(warnings), damaged=missing > 0)
+    return Photo(pixels, alpha, grey, exif_block, icc_profile, tuple(warnings))
 
 
 def _metadata(image: Image.Image) -> tuple[Image.Exif, bytes | None, list[str]]:

@@ -53,6 +53,7 @@ def test_what_is_left_of_a_cut_file_is_read(tmp_path, photo, kind, caplog):
     for share in (0.5, 0.8):
         cut = read(tmp_path / 'cut', data[: int(len(data) * share)])
         assert cut.damaged
+        assert len(cut.warnings) == 1
         assert 'the file is cut or damaged' in cut.warnings[0]
         said = int(cut.warnings[0].split(': ')[1].split('%')[0]) / 100
         assert abs(said - (1 - share)) < 0.3  # a row does not cost what the next one does
