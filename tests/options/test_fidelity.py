@@ -71,6 +71,7 @@ EQUATIONS_2_AND_3 = {
     'perceptual_opt': {
         'type': 'DAEFRPerceptualLoss',
         'backbone': 'vgg19',
+        'fallback': None,
         'loss_weight': 1.0,
         'feature_norm': 'none',
         'reduction': 'sum',
@@ -114,8 +115,8 @@ def test_the_papers_files_are_the_paper(stage):
 
 @pytest.mark.parametrize('stage', STAGES)
 def test_the_files_to_the_letter_fall_back_on_nothing(stage):
-    for folder, backbone in (('paper', 'vgg19'), ('official', 'lpips')):
-        assert _method(f'{folder}/{stage}').get('perceptual_opt.backbone', backbone) == backbone
+    for folder in ('paper', 'official'):
+        assert _method(f'{folder}/{stage}').get('perceptual_opt.fallback') is None
 
 
 # The official files against what the official modules computed
@@ -212,8 +213,7 @@ def _plain(value):
 def test_rows_of_the_page_are_what_files_and_code_say(row):
     key, paper, official, in_train, default = row
     assert (_first('paper', key), _first('official', key)) == (paper, official)
-    train = _first('train', key)
-    assert (train[0] if key == 'perceptual_opt.backbone' else train) == in_train  # of a list the first that can be had
+    assert _first('train', key) == in_train
     assert _plain(_default(key)) == default
 
 
