@@ -28,8 +28,8 @@ class DAEFRPerceptualLoss(nn.Module):
     Attributes:
         backbone: the one that is used.
 
-    Raises WeightsError where the weights cannot be had, ValueError for an unknown name and for LPIPS with other than the
-    defaults.
+    Raises WeightsError where the weights cannot be had, ValueError for an unknown name and for LPIPS with other than
+    the defaults.
     """
 
     def __init__(
