@@ -18,7 +18,8 @@ def read_option_file(path: str | Path) -> dict[str, Any]:
     """The options of a YAML file, merged over those of its `base`, if it names one.
 
     `base` is a path relative to the file; the base may have one too. Mappings are merged key by key; everything else,
-    `~` too, replaces what the base has. A YAML alias of the base is a copy: changing the one leaves the other.
+    `~` too, replaces what the base has; a dataset that a file sets to `~` is left out. A YAML alias of the base is a
+    copy: changing the one leaves the other.
 
     Raises:
         InputError: a file is missing, is no YAML mapping, or is its own base.
@@ -35,7 +36,10 @@ def _read_chain(path: Path, above: tuple[Path, ...]) -> dict[str, Any]:
     base = options.pop(BASE)
     if not isinstance(base, str) or not base:
         raise InputError(f'{path}: {BASE}: expected the path of an option file, got {base!r}')
-    return _merged(_read_chain(path.parent / base, (*above, path)), options)
+    merged = _merged(_read_chain(path.parent / base, (*above, path)), options)
+    if isinstance(datasets := merged.get('datasets'), Mapping):
+        merged['datasets'] = {phase: dataset for phase, dataset in datasets.items() if dataset is not None}
+    return merged
 
 
 def _read_yaml(path: Path, above: tuple[Path, ...]) -> dict[str, Any]:

@@ -79,8 +79,14 @@ def test_forced_values_are_basicsrs(entry, value):
     assert force_options({'train': {'lr': 1}}, [entry]) == {'train': {'lr': value}}
 
 
+def test_a_dataset_of_the_base_is_left_out_by_an_empty_one(tmp_path):
+    (tmp_path / 'base.yml').write_text('datasets: {train: {name: a}, val: {name: b}}\nval: {save_img: false}\n')
+    (tmp_path / 'file.yml').write_text('base: base.yml\ndatasets: {val: ~}\nval: ~\n')
+    assert read_option_file(tmp_path / 'file.yml') == {'datasets': {'train': {'name': 'a'}}, 'val': None}
+
+
 def test_a_file_without_base_goes_through_unchanged():
-    file = ROOT / 'options/tiny/control.yml'
+    file = ROOT / 'options/official/stage1_hq.yml'
     with resolved_option_file(file) as resolved:
         assert resolved == str(file)
 
