@@ -19,6 +19,7 @@ FLOW_SIDE = 128  # pixels of the aligned face that flow is measured at
 SEEN_THROUGH = 5.0  # sigma in pixels of FLOW_SIDE: noise of the film is no difference between faces
 DIFFERENCE = 10.0  # levels of 255 that a face may differ by to count half
 REACH = 4  # frames to each side
+Seen = tuple[FilmFrame, dict[int, tuple[np.ndarray, FusedFace]]]  # a frame; of each track crop and restored face
 
 
 class Steadier:
@@ -37,7 +38,7 @@ class Steadier:
 
     def through(self, frames: Iterable[FilmFrame]) -> Iterator[FilmFrame]:
         """The frames, their restored faces steadied, `reach` frames behind what is taken."""
-        window: deque[tuple[FilmFrame, dict[int, tuple[np.ndarray, FusedFace]]]] = deque()
+        window: deque[Seen] = deque()
         shown = 0  # position in the window of the frame that is next
         for frame in frames:
             window.append((frame, self._faces_of(frame)))
@@ -59,18 +60,18 @@ class Steadier:
             if fused is not None
         }
 
-    def _steadied(self, window: Sequence, position: int) -> FilmFrame:
+    def _steadied(self, window: Sequence[Seen], position: int) -> FilmFrame:
         frame, faces = window[position]
         with self.clock.step('steady'):
             for index, track in enumerate(frame.restored_tracks):
                 if self.reach and track in faces:
-                    others = [
-                        (other - position, *window[other][1][track]) for other in self._reached(window, position, track)
-                    ]
-                    frame.work.restored[index] = self._average(*faces[track], others)
+                    reached = list(self._reached(window, position, track))
+                    others = [(other - position, *window[other][1][track]) for other in reached]
+                    crop, fused = faces[track]
+                    frame.work.restored[index] = self._average(crop, fused, others)
         return frame
 
-    def _reached(self, window: Sequence, position: int, track: int) -> Iterator[int]:
+    def _reached(self, window: Sequence[Seen], position: int, track: int) -> Iterator[int]:
         """Positions of the frames around, up to where the track ends."""
         for step in (-1, 1):
             for distance in range(1, self.reach + 1):
