@@ -3,7 +3,6 @@
 import queue
 import threading
 import time
-from collections import Counter
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
@@ -62,7 +61,7 @@ class StepClock:
     """Seconds that each step has worked, in whatever thread."""
 
     def __init__(self) -> None:
-        self.seconds: Counter = Counter()  # step -> seconds
+        self.seconds: dict[str, float] = {}
         self._lock = threading.Lock()
 
     @contextmanager
@@ -77,7 +76,7 @@ class StepClock:
     def add(self, name: str, seconds: float) -> None:
         """Counts these seconds for the step."""
         with self._lock:
-            self.seconds[name] += seconds
+            self.seconds[name] = self.seconds.get(name, 0.0) + seconds
 
     def timed(self, name: str, items: Iterator[Item]) -> Iterator[Item]:
         """The same items; what getting them takes is counted for the step."""

@@ -2,7 +2,6 @@
 
 import logging
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -49,7 +48,7 @@ class VideoResult:
     resumed: int
     shots: list[dict[str, Any]]
     warnings: list[str]
-    seconds: Counter[str]
+    seconds: dict[str, float]
     elapsed: float
 
     @property
@@ -59,11 +58,12 @@ class VideoResult:
 
     def throughput(self) -> str:
         """Frames a second, the share of each step of the work, and how much of the time the slowest was at work."""
-        total = self.seconds.total()
+        total = sum(self.seconds.values())
         if not total:
             return 'nothing was left to do'
-        shares = ', '.join(f'{step} {seconds / total:.0%}' for step, seconds in self.seconds.most_common())
-        slowest, seconds = self.seconds.most_common(1)[0]
+        steps = sorted(self.seconds.items(), key=lambda step: -step[1])
+        shares = ', '.join(f'{step} {seconds / total:.0%}' for step, seconds in steps)
+        slowest, seconds = steps[0]
         rate = (self.frames - self.resumed) / self.elapsed
         busy = f'{slowest} was busy {seconds / self.elapsed:.0%} of the time'
         return f'{rate:.2f} frames/s; work of the steps: {shares}; {busy}'

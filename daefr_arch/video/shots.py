@@ -4,7 +4,8 @@ import cv2
 import numpy as np
 
 THUMBNAIL = (64, 36)
-CUT = 24.0  # mean change of hue, saturation and value, of 255, from one frame to the next
+CUT = 24.0  # mean change of hue, saturation and value, of 255, from one frame to the next, at least of a cut
+OVER_MOTION = 2.0  # and how many times that of the frame before: a fast pan changes as much, but goes on
 
 
 class CutDetector:
@@ -12,6 +13,7 @@ class CutDetector:
 
     def __init__(self) -> None:
         self._previous: np.ndarray | None = None
+        self._motion = 0.0  # change within the shot
 
     def is_cut(self, bgr: np.ndarray) -> bool:
         """Whether a shot begins with this frame (H, W, 3) BGR uint8; the first one begins one."""
@@ -24,4 +26,7 @@ class CutDetector:
         difference[..., 0] = np.minimum(difference[..., 0], 256 - difference[..., 0])  # hue is a circle
         # hue says little where there is no colour
         difference[..., 0] = difference[..., 0] * np.minimum(hsv[..., 1], previous[..., 1]) // 255
-        return float(difference.mean()) > CUT
+        change = float(difference.mean())
+        is_cut = change > max(CUT, OVER_MOTION * self._motion)
+        self._motion = 0.0 if is_cut else change
+        return is_cut

@@ -15,6 +15,7 @@ from tests.faces.photos import FakeNetwork, nothing_shown
 
 WIDTH, HEIGHT = 96, 72
 RADIUS = 14
+BRIGHT = 8  # from the centre of a disc, where it is bright
 LOSSLESS = {'codec': 'ffv1'}
 
 
@@ -45,7 +46,7 @@ def disc_restorer(*, upscale: float = 1, brightness: float = -0.4, **options) ->
 
 
 def pictures(count: int, *, size: tuple[int, int] = (WIDTH, HEIGHT), faces: bool = True) -> list[np.ndarray]:
-    """BGR frames: a disc that moves to the right over a noisy texture."""
+    """BGR frames: a disc with a dark middle that moves to the right over a noisy texture."""
     width, height = size
     texture = np.random.default_rng(0).integers(10, 90, (height // 8, width // 8, 3), dtype=np.uint8)
     frames = []
@@ -53,7 +54,9 @@ def pictures(count: int, *, size: tuple[int, int] = (WIDTH, HEIGHT), faces: bool
         noise = np.random.default_rng(index).integers(0, 8, (height, width, 3), dtype=np.uint8)
         frame = cv2.resize(texture, size) + noise
         if faces:
-            cv2.circle(frame, (width // 3 + index % 24, height // 2), RADIUS, (200, 210, 220), -1, cv2.LINE_AA)
+            centre = (width // 3 + index % 24, height // 2)
+            cv2.circle(frame, centre, RADIUS, (200, 210, 220), -1, cv2.LINE_AA)
+            cv2.circle(frame, centre, 4, (80, 90, 100), -1, cv2.LINE_AA)  # else it would be brought to more contrast
         frames.append(frame)
     return frames
 

@@ -114,8 +114,10 @@ def test_a_pose_is_its_matrix():
 def test_cuts_are_found_and_motion_is_none():
     detector = CutDetector()
     first, second = (cv2.resize(photo, (320, 240)) for photo in (astronaut(), grace_hopper()))
-    shown = [np.roll(first, 6 * i, axis=1) for i in range(6)] + [np.roll(second, 4 * i, axis=0) for i in range(6)]
-    darker = [cv2.convertScaleAbs(second, alpha=1 - 0.05 * i) for i in range(6)]
+    shown = [np.roll(first, int(2.5 * i**1.7), axis=1) for i in range(6)] + [
+        np.roll(second, 4 * i, axis=0) for i in range(6)
+    ]
+    darker = [cv2.convertScaleAbs(shown[-1], alpha=1 - 0.05 * i) for i in range(6)]
     assert [detector.is_cut(frame) for frame in shown + darker] == [i in (0, 6) for i in range(12)] + [False] * 6
 
 
