@@ -27,7 +27,7 @@ class Prediction(NamedTuple):
     lq_feature: Tensor | None
 
     def mark(self, restored: Tensor) -> Tensor:
-        """The faces (B, 3, R, R) that were decoded from it, NaN where it is not finite: argmax makes codes of NaN too."""
+        """The faces (B, 3, R, R) that were decoded from it; NaN where it is not finite, of which argmax makes codes."""
         return nan_unless_finite(restored, *(part for part in self if part is not None))
 
 

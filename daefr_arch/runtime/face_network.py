@@ -82,7 +82,8 @@ class FaceNetwork:
     def restore(self, faces: Sequence[np.ndarray], *, s_lq: float | None = None) -> list[np.ndarray | None]:
         """Restores faces (R, R, 3) BGR uint8; returns as many of the same kind, None for one that is not finite.
 
-        Such a face, or in a DAEFR one whose features or logits are not finite, was tried once more in float32. Faces go through the network in batches, which are halved when memory runs out.
+        Such a face, or in a DAEFR one whose features or logits are not finite, was tried once more in float32. Faces go
+        through the network in batches, which are halved when memory runs out.
         """
         for face in faces:
             if face.shape != (self.face_size, self.face_size, 3) or face.dtype != np.uint8:

@@ -10,7 +10,8 @@ from daefr_arch.models.validation import validate
 
 
 class OneFace(torch.utils.data.Dataset):
-    opt = {'name': 'faces'}
+    def __init__(self):
+        self.opt = {'name': 'faces'}
 
     def __len__(self):
         return 1
@@ -23,14 +24,14 @@ class Overflowing:
     """A stage whose network gives infinity under autocast; `broken`: always."""
 
     options = SimpleNamespace(val=SimpleNamespace(metrics={'mean': {'type': 'unused'}}, pbar=False))
-    opt = {'rank': 0}
     device = torch.device('cpu')
     amp_type = torch.bfloat16
     gt = None
-    paths = ['faces/a.png']
 
     def __init__(self, broken):
         self.broken = broken
+        self.opt = {'rank': 0}
+        self.paths = ['faces/a.png']
 
     def feed_data(self, data):
         self.lq = data['lq']
