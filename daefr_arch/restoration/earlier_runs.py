@@ -34,7 +34,7 @@ class EarlierRuns:
         self._newest: dict[tuple[str, int | None], dict[str, Any]] = {}
         self._outputs: dict[tuple[str, int | None], dict[str, list[str]]] = {}
         for line in read_json_lines(report):
-            key = Path(line.get('input', '')).name, line.get('page')
+            key = Path(str(line.get('input'))).name, line.get('page')
             self._newest[key] = {name: line.get(name) for name in ('input', 'outputs')}
             if line.get('outputs'):  # a photo that failed again keeps the files of the time before
                 self._outputs[key] = line['outputs']
