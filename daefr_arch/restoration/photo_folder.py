@@ -91,8 +91,9 @@ def restore_photos(
         sources: image files, checked by `plan_outputs`; every page of a TIFF file is a photo.
         layout: where the results go.
         report: JSON lines file that gets one line a photo in the order of `sources`: input, page, status ('ok',
-            'no_face': written without a restored face, 'partial': some faces failed, 'error': nothing written), error,
-            error_class, outputs, faces, precision, seconds, warnings. What it holds is kept; see `read_report`.
+            'no_face': written without a restored face, 'damaged': written, though the file is cut or damaged,
+            'partial': some faces failed, 'error': nothing written), error, error_class, outputs, faces, precision,
+            seconds, warnings. What it holds is kept; see `read_report`.
         only_center_face, weight: of DAEFRRestorer.enhance.
         draw_box: draw the detected boxes into the whole photo.
         max_pixels: larger photos are an error.
@@ -176,7 +177,7 @@ def _ahead(
 def _decode(job: PhotoJob, max_pixels: int) -> PhotoJob:
     with job.step('read'):
         job.photo = read_image(job.source.path, max_pixels=max_pixels, page=(job.source.page or 1) - 1)
-        job.warnings = job.photo.warnings
+        job.warnings, job.damaged = job.photo.warnings, job.photo.damaged
     return job
 
 
