@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from daefr_arch.archs.layers import nan_unless_finite
 from daefr_arch.choices import FIDELITY
 from daefr_arch.errors import InputError, UsageError, WeightsError
 
@@ -20,7 +21,8 @@ _WRAPPED = 'vqvae.'  # RestoreFormer's own checkpoint: the network, beside the t
 
 def _codeformer(network: nn.Module, x: Tensor, fidelity: float) -> Tensor:
     """inference_codeformer.py: `net(x, w=w, adain=True)[0]`; spandrel's network always has adain."""
-    return network(x, weight=fidelity)[0]
+    restored, logits = network(x, weight=fidelity)
+    return nan_unless_finite(restored, logits)
 
 
 def _gfpgan(network: nn.Module, x: Tensor, fidelity: float) -> Tensor:
