@@ -19,9 +19,12 @@ from PIL import Image, ImageCms, UnidentifiedImageError
 from daefr_arch.choices import MAX_PIXELS
 from daefr_arch.errors import InputError
 from daefr_arch.io.atomic_file import write_bytes
-from daefr_arch.io.exif import ORIENTATION, kept_exif
+from daefr_arch.io.colour_space import settle_colours
 from daefr_arch.io.image_encoding import WRITABLE, encode
+from daefr_arch.io.metadata import SRGB
+from daefr_arch.io.metadata_reading import read_metadata
 from daefr_arch.io.photo import Photo
+from daefr_arch.io.stated_colour import stated_profile
 
 FORMATS = ('AVIF', 'BMP', 'GIF', 'JPEG', 'PNG', 'PPM', 'TIFF', 'WEBP')
 
@@ -67,15 +70,18 @@ def read_image(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Photo:
         raise InputError(f'{path}: truncated, damaged or unsupported image: {error}') from error
 
 
-def write_image(path: str | Path, image: Photo | np.ndarray, *, quality: int = 95) -> None:
+def write_image(path: str | Path, image: Photo | np.ndarray, *, quality: int = 95) -> tuple[str, ...]:
     """Writes a photo, or pixels (H, W, 3) BGR or (H, W) grey, uint8 or uint16, in the format of the extension.
 
     The file appears whole or not at all. Alpha and 16 bits are kept by .png; .webp keeps alpha; .jpg keeps neither.
 
     Args:
         path: .png, .jpg, .jpeg or .webp (any case); its folder must exist.
-        image: what to write; EXIF and ICC profile of a Photo are written with it.
+        image: what to write; a Photo's colour profile and metadata are written with it, pixels alone are sRGB.
         quality: of .jpg and .webp, 1 to 100.
+
+    Returns:
+        What the format cannot hold, a sentence each.
 
     Raises:
         InputError: the extension is not one of these, or the format cannot hold so large an image.
@@ -86,8 +92,12 @@ def write_image(path: str | Path, image: Photo | np.ndarray, *, quality: int = 9
         raise InputError(f'{path}: cannot write this extension, expected one of {", ".join(WRITABLE)}')
     if not isinstance(image, Photo):
         grey = image.ndim == 2
-        image = Photo(cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) if grey else image, grey=grey)
-    write_bytes(path, encode(image, extension, quality=quality))
+        image = Photo(cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) if grey else image, grey=grey, metadata=SRGB)
+    encoded, warnings = encode(image, extension, quality=quality)
+    write_bytes(path, encoded)
+    for warning in warnings:
+        _logger.warning('%s: %s', path, warning)
+    return warnings
 
 
 @contextmanager
@@ -110,13 +120,10 @@ def _decode(image: Image.Image, data: bytes) -> Photo:
     warnings = []
     if getattr(image, 'is_animated', False) and image.format != 'MPO':  # phones append previews to an MPO photo
         warnings.append('animation or several pages: only the first frame was restored')
-    try:
-        exif = image.getexif()
-    except _DAMAGED:
-        exif = Image.Exif()
-        warnings.append('the EXIF block is damaged and was dropped')
-    orientation = 1 if image.format == 'TIFF' else exif.get(ORIENTATION, 1)  # both decoders turn TIFF themselves
-    icc_profile = image.info.get('icc_profile')
+    carried = read_metadata(image, data)
+    warnings += carried.warnings
+    orientation = 1 if image.format == 'TIFF' else carried.orientation  # both decoders turn TIFF themselves
+    icc_profile = stated_profile(image.info.get('icc_profile'), carried.metadata)
     # some decoders of Pillow check its limit once more; others must not wait for the lock
     with _no_pillow_limit() if image.width * image.height > _PILLOW_WARNS_ABOVE else nullcontext():
         image.load()
@@ -130,7 +137,9 @@ def _decode(image: Image.Image, data: bytes) -> Photo:
         pixels, alpha, grey = _decode_8_bit(image)
     pixels, alpha = _upright(pixels, orientation), None if alpha is None else _upright(alpha, orientation)
     grey = grey or all(np.array_equal(pixels[..., 0], pixels[..., channel]) for channel in (1, 2))
-    return Photo(pixels, alpha, grey, kept_exif(exif), icc_profile, tuple(warnings))
+    pixels, icc_profile, colour_warnings = settle_colours(pixels, icc_profile, grey=grey)
+    warnings += colour_warnings
+    return Photo(pixels, alpha, grey, icc_profile, carried.metadata, tuple(warnings))
 
 
 def _is_16_bit(image: Image.Image, data: bytes) -> bool:

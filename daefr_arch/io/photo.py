@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
+from daefr_arch.io.metadata import NOTHING, Metadata
+
 
 @dataclass(frozen=True)
 class Photo:
@@ -14,16 +16,16 @@ class Photo:
         pixels: BGR (H, W, 3), uint8 in [0, 255] or uint16 in [0, 65535].
         alpha: opacity (H, W) of the same type, or None for an opaque photo.
         grey: whether the photo holds no colour: one channel in the file, or three equal ones.
-        exif: EXIF block (TIFF structure behind `Exif\\0\\0`) without orientation and thumbnail, or None.
-        icc_profile: colour profile of `pixels`, or None for sRGB.
+        icc_profile: ICC profile of `pixels`, or None for sRGB.
+        metadata: what else the file carries, made to describe the upright photo.
         warnings: what was lost in reading, one phrase each.
     """
 
     pixels: np.ndarray
     alpha: np.ndarray | None = None
     grey: bool = False
-    exif: bytes | None = None
     icc_profile: bytes | None = None
+    metadata: Metadata = NOTHING
     warnings: tuple[str, ...] = ()
 
     def with_pixels(self, pixels: np.ndarray) -> 'Photo':

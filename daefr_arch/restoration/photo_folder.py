@@ -39,7 +39,9 @@ class Restorer(Protocol):
 
     upscale: float
 
-    def find_faces(self, img: np.ndarray, *, has_aligned: bool, only_center_face: bool) -> PhotoWork:
+    def find_faces(
+        self, img: np.ndarray, *, has_aligned: bool, only_center_face: bool, icc_profile: bytes | None
+    ) -> PhotoWork:
         """As DAEFRRestorer.find_faces."""
 
     def restore_faces(self, works: Sequence[PhotoWork], *, weight: float | None) -> None:
@@ -163,7 +165,12 @@ def _decode(job: PhotoJob, max_pixels: int) -> PhotoJob:
 def _find(job: PhotoJob, restorer: Restorer, *, has_aligned: bool, only_center_face: bool) -> PhotoJob:
     if job.photo is not None:
         with job.step():
-            job.work = restorer.find_faces(job.photo.pixels, has_aligned=has_aligned, only_center_face=only_center_face)
+            job.work = restorer.find_faces(
+                job.photo.pixels,
+                has_aligned=has_aligned,
+                only_center_face=only_center_face,
+                icc_profile=job.photo.icc_profile,
+            )
             job.report = job.work.report
     return job
 
@@ -220,7 +227,7 @@ def _write(pasted: Future[PhotoJob], layout: OutputLayout, upscale: float, draw_
     with job.step('write'):
         if job.error is None:
             for kind, path, image in _outputs(job, layout, upscale, draw_box):
-                write_image(path, image)
+                job.warnings += write_image(path, image)
                 outputs.setdefault(kind, []).append(str(path))
     if job.error:
         for written in (name for names in outputs.values() for name in names):
