@@ -27,7 +27,7 @@ FLOORS = (
     ('analysis',),
     ('ablation',),
     ('commands',),
-    ('train',),
+    ('train', 'spandrel'),
 )
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 LARGEST_SHARE = 0.12  # of the lines, for a room

@@ -11,6 +11,7 @@ from PIL.ExifTags import IFD, Base
 from daefr_arch.io.density import CENTIMETRE, INCH, Density
 from daefr_arch.io.exif_structure import LONG, RATIONAL, SHORT, Directory, ExifStructure, Value, header, serialise
 
+ORIENTATION = int(Base.Orientation)
 # Of a TIFF file's directory only what describes the photo: the other tags describe the file's old layout.
 _DESCRIPTIVE = (
     Base.ImageDescription,
@@ -46,7 +47,7 @@ def orientation(block: bytes) -> int:
 
 def orientation_of(tiff: ExifStructure, directory: Directory) -> int:
     """How the pixels lie, 1 to 8; 1 where the directory does not say."""
-    value = tiff.number(directory, Base.Orientation)
+    value = tiff.number(directory, ORIENTATION)
     return value if value in range(1, 9) else 1  # type: ignore[return-value]
 
 
@@ -79,8 +80,8 @@ def upright_exif(block: bytes) -> bytes:
     """
     tiff = ExifStructure(block)
     edited = bytearray(block)
-    if Base.Orientation in tiff.first.entries:
-        _set_number(edited, tiff, tiff.first.entries[Base.Orientation].position, SHORT, 1)
+    if ORIENTATION in tiff.first.entries:
+        _set_number(edited, tiff, tiff.first.entries[ORIENTATION].position, SHORT, 1)
     if not tiff.first.next:
         return bytes(edited)
     struct.pack_into(f'{tiff.order}I', edited, tiff.first.link, 0)

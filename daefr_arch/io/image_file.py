@@ -5,6 +5,7 @@ reduce to 8 bits, which OpenCV decodes.
 """
 
 import logging
+import os
 import struct
 import threading
 from collections.abc import Iterator
@@ -20,11 +21,15 @@ from daefr_arch.choices import MAX_PIXELS
 from daefr_arch.errors import InputError
 from daefr_arch.io.atomic_file import write_bytes
 from daefr_arch.io.colour_space import settle_colours
+from daefr_arch.io.exif import ORIENTATION
 from daefr_arch.io.image_encoding import WRITABLE, encode
 from daefr_arch.io.metadata import SRGB
 from daefr_arch.io.metadata_reading import read_metadata
 from daefr_arch.io.photo import Photo
 from daefr_arch.io.stated_colour import stated_profile
+from daefr_arch.io.tiff_directory import MAGIC as TIFF_MAGIC
+from daefr_arch.io.tiff_directory import TiffFile
+from daefr_arch.io.tiff_page import TiffPage
 
 FORMATS = ('AVIF', 'BMP', 'GIF', 'JPEG', 'PNG', 'PPM', 'TIFF', 'WEBP')
 
@@ -32,27 +37,46 @@ FORMATS = ('AVIF', 'BMP', 'GIF', 'JPEG', 'PNG', 'PPM', 'TIFF', 'WEBP')
 _DAMAGED = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, OverflowError, struct.error, cv2.error)
 _PILLOW_WARNS_ABOVE = 80_000_000
 _BAND_ROWS = 256
+# the largest files: 16 bits of colour and alpha uncompressed, and what is written about them
+_MOST_BYTES_A_PIXEL, _METADATA_BYTES = 8, 64 << 20
 
 _logger = logging.getLogger(__name__)
 _pillow_limit = threading.Lock()
 
 
-def read_image(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Photo:
+def page_count(path: str | Path) -> int:
+    """The number of pages of a TIFF file; 1 for every other file, also for one that cannot be read.
+
+    Smaller copies (thumbnails) and masks of a page are no pages.
+    """
+    try:
+        with Path(path).open('rb') as file:
+            return len(TiffFile(file).pages) if file.read(4) in TIFF_MAGIC else 1
+    except (OSError, ValueError):
+        return 1  # `read_image` says what is wrong
+
+
+def read_image(path: str | Path, *, max_pixels: int = MAX_PIXELS, page: int = 0) -> Photo:
     """Reads an image file: upright (EXIF orientation applied), BGR, 16-bit samples and alpha kept.
 
-    CMYK becomes sRGB through its colour profile; of an animation or a multi-page file the first frame is read.
+    CMYK becomes sRGB through its colour profile; of an animation the first frame is read.
 
     Args:
         path: the file; its content, not its name, says what format it is.
         max_pixels: the largest width x height that is decoded.
+        page: of a TIFF file, counted from 0 as `page_count` counts them.
 
     Raises:
-        InputError: not a file, not an image, damaged, or larger than `max_pixels`.
+        InputError: not a file, not an image, damaged, without such a page, or larger than `max_pixels`.
     """
     try:
-        data = Path(path).read_bytes()
+        data, orientation = _read(Path(path), page, max_pixels)
+    except InputError:
+        raise
     except OSError as error:
         raise InputError(f'{path}: cannot be read: {error.strerror}') from error
+    except _DAMAGED as error:
+        raise InputError(f'{path}: truncated, damaged or unsupported image: {error}') from error
     if not data:
         raise InputError(f'{path}: the file is empty, expected an image')
     try:
@@ -61,13 +85,34 @@ def read_image(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Photo:
             if width * height > max_pixels:
                 limit = f'more pixels than the limit of {max_pixels}; raise it with --max_pixels'
                 raise InputError(f'{path}: {width}x{height} are {limit}')
-            return _decode(image, data)
+            return _decode(image, data, orientation)
     except InputError:
         raise
     except UnidentifiedImageError as error:
         raise InputError(f'{path}: not an image, or damaged; expected one of {", ".join(FORMATS)}') from error
     except _DAMAGED as error:
         raise InputError(f'{path}: truncated, damaged or unsupported image: {error}') from error
+
+
+def _read(path: Path, page: int, max_pixels: int) -> tuple[bytes, int | None]:
+    """The bytes of the file, of a TIFF file those of the page; the page's orientation where EXIF does not hold it."""
+    with path.open('rb') as file:
+        if file.read(4) in TIFF_MAGIC:
+            tiff = TiffFile(file)
+            _check_page(path, page, len(tiff.pages))
+            tiff_page = TiffPage(tiff, tiff.pages[page])
+            return tiff_page.as_file(), tiff_page.number(ORIENTATION, 1)
+        _check_page(path, page, 1)
+        size, most = file.seek(0, os.SEEK_END), _MOST_BYTES_A_PIXEL * max_pixels + _METADATA_BYTES
+        if size > most:
+            raise InputError(f'{path}: {size} bytes are more than an image of {max_pixels} pixels has (--max_pixels)')
+        file.seek(0)
+        return file.read(), None
+
+
+def _check_page(path: Path, page: int, pages: int) -> None:
+    if not 0 <= page < pages:
+        raise InputError(f'{path}: expected a page from 0 to {pages - 1}, got {page}')
 
 
 def write_image(path: str | Path, image: Photo | np.ndarray, *, quality: int = 95) -> tuple[str, ...]:
@@ -116,13 +161,15 @@ def _open(data: bytes) -> Image.Image:
         return Image.open(BytesIO(data), formats=FORMATS)
 
 
-def _decode(image: Image.Image, data: bytes) -> Photo:
+def _decode(image: Image.Image, data: bytes, orientation: int | None) -> Photo:
     warnings = []
-    if getattr(image, 'is_animated', False) and image.format != 'MPO':  # phones append previews to an MPO photo
-        warnings.append('animation or several pages: only the first frame was restored')
+    # phones append previews to an MPO photo
+    if getattr(image, 'is_animated', False) and image.format not in ('MPO', 'TIFF'):
+        warnings.append('animation: only the first frame was restored')
     carried = read_metadata(image, data)
     warnings += carried.warnings
-    orientation = 1 if image.format == 'TIFF' else carried.orientation  # both decoders turn TIFF themselves
+    if orientation is None:
+        orientation = carried.orientation
     icc_profile = stated_profile(image.info.get('icc_profile'), carried.metadata)
     # some decoders of Pillow check its limit once more; others must not wait for the lock
     with _no_pillow_limit() if image.width * image.height > _PILLOW_WARNS_ABOVE else nullcontext():

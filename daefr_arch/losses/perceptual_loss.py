@@ -1,7 +1,6 @@
 """The perceptual loss (Eq. 2)."""
 
 import logging
-from collections.abc import Sequence
 
 from basicsr.utils.registry import LOSS_REGISTRY
 from pydantic import NonNegativeFloat
@@ -19,16 +18,25 @@ class DAEFRPerceptualLoss(nn.Module):
 
     Args:
         backbone: 'vgg19' (the paper), 'lpips' (VGG16, the official code), 'efficientnet_lite0' (weights from a package
-            registry, no download), or several of them: the first whose weights can be had is taken, and logged.
+            registry, no download).
         loss_weight: lambda_per.
+        fallback: backbone where the weights of the first cannot be had, which is logged; None: an error then.
 
-    Raises WeightsError where no backbone's weights can be had, ValueError for an unknown name.
+    Attributes:
+        backbone: the one that is used.
+
+    Raises WeightsError where the weights cannot be had, ValueError for an unknown name.
     """
 
-    def __init__(self, backbone: Backbone | Sequence[Backbone] = 'vgg19', loss_weight: NonNegativeFloat = 1.0) -> None:
+    def __init__(
+        self,
+        backbone: Backbone = 'vgg19',
+        loss_weight: NonNegativeFloat = 1.0,
+        fallback: Backbone | None = None,
+    ) -> None:
         super().__init__()
         self.loss_weight = loss_weight
-        self.backbone, self.distance = _first_available([backbone] if isinstance(backbone, str) else list(backbone))
+        self.backbone, self.distance = _first_available([name for name in (backbone, fallback) if name is not None])
 
     def train(self, mode: bool = True) -> 'DAEFRPerceptualLoss':
         """Leaves the frozen network in eval mode."""
@@ -38,7 +46,7 @@ class DAEFRPerceptualLoss(nn.Module):
         return self.loss_weight * self.distance(x, target.detach()).mean()
 
 
-def _first_available(names: Sequence[str]) -> tuple[str, nn.Module]:
+def _first_available(names: list[Backbone]) -> tuple[Backbone, nn.Module]:
     """The first backbone of `names` whose weights can be had, by name."""
     problems = []
     for name in names:
@@ -50,4 +58,7 @@ def _first_available(names: Sequence[str]) -> tuple[str, nn.Module]:
         else:
             _logger.info('Perceptual loss: %s features.', name)
             return name, distance
-    raise WeightsError('no backbone for the perceptual loss: ' + '; '.join(problems))
+    raise WeightsError(
+        f'no backbone for the perceptual loss: {"; ".join(problems)}; '
+        'fallback: efficientnet_lite0 allows for one that needs no download'
+    )

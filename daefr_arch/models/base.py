@@ -44,6 +44,7 @@ from daefr_arch.checkpoints import load_stage_network, network_file, save_durabl
 from daefr_arch.errors import InputError, WeightsError
 from daefr_arch.models.distributed import broadcast_from_first, gather_objects, synchronise_batch_norm, world_size
 from daefr_arch.models.loss_log import LossLog, peak_memory_gib
+from daefr_arch.models.perceptual_backbone import settle_backbone
 from daefr_arch.models.random_states import get_random_states, set_random_states
 from daefr_arch.models.validation import BestRecord, validate
 from daefr_arch.options.run_file import OptionFile
@@ -79,6 +80,10 @@ class DAEFRBaseModel(BaseModel):
 
     def __init__(self, opt: dict[str, Any]) -> None:
         super().__init__(opt)
+        self.perceptual_backbone: str | None = None
+        if self.is_train:
+            kept = opt.get('resume_position', {}).get('perceptual_backbone')
+            self.perceptual_backbone = settle_backbone(opt['train'], rank=opt['rank'], kept=kept)
         self.options = cast(OptionFile, read_run_options(opt, is_train=self.is_train))
         self.amp_type = _AMP_TYPES[self.options.train.amp]
         self.nets: dict[str, nn.Module] = {}
@@ -277,6 +282,7 @@ class DAEFRBaseModel(BaseModel):
             'scaler': self.scaler.state_dict(),
             'random_states': random_states,
             'best': self.best.state_dict(),
+            'perceptual_backbone': self.perceptual_backbone,
         }
         save_durably(state, f'{self.opt["path"]["training_states"]}/{current_iter}.state')
 

@@ -150,7 +150,8 @@ def load_resume_state(opt: dict[str, Any]) -> dict[str, Any] | None:
     state = load_training_state(path, STATE_KEYS if is_ours else BASICSR_STATE_KEYS)
     if not is_ours:
         check_resume(opt, state['iter'])  # lets the model load its networks, which ours do by themselves
-    opt['resume_position'] = {'epoch': state['epoch'], 'iter': state['iter']}
+    kept = state.get('perceptual_backbone')
+    opt['resume_position'] = {'epoch': state['epoch'], 'iter': state['iter'], 'perceptual_backbone': kept}
     return state
 
 

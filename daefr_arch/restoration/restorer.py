@@ -39,11 +39,16 @@ Enhanced = tuple[list[np.ndarray], list[np.ndarray], np.ndarray | None]
 class DAEFRRestorer:
     """Restores the faces of photos. Photos are BGR arrays (H, W, 3) or grey ones (H, W), uint8 or uint16.
 
+    What may be given by position, and `enhance`, are GFPGANer's.
+
     Args:
         model: name of the manifest ('daefr-lite', 'daefr'), a weight file, or a network with `.resolution`.
-        model_path: weight file; takes precedence over `model`.
         upscale: size of the result over that of the photo, at most 32.
-        device: 'auto', 'cpu', 'cuda', 'cuda:1', ...
+        arch: GFPGANer's, as `channel_multiplier` is: without effect, the weights say which network they are.
+        channel_multiplier: see `arch`.
+        bg_upsampler: None (Lanczos), 'realesrgan', or an object with `enhance`, such as a RealESRGANer.
+        device: 'auto' (or None), 'cpu', 'cuda', 'cuda:1', ...
+        model_path: weight file; takes precedence over `model`.
         precision: 'auto', 'fp32', 'tf32', 'bf16' or 'fp16'.
         batch_size: faces that go through the network at once; halved when memory runs out.
         compile: compile the network with torch.compile; takes minutes, less from the second start on, and only pays on
@@ -52,7 +57,6 @@ class DAEFRRestorer:
         det_weights: weight file of the named detector.
         det_score: detections below it are left out.
         min_face_size: so are faces below it, in pixels of the photo.
-        bg_upsampler: None (Lanczos), 'realesrgan', or an object with `enhance`, such as a RealESRGANer.
         bg_weights: weight file of 'realesrgan'.
         bg_tile: its tiles' side in pixels.
         face_upsample: enlarge the restored faces with `bg_upsampler` too before they are pasted.
@@ -71,10 +75,13 @@ class DAEFRRestorer:
     def __init__(
         self,
         model: str | Path | nn.Module = 'daefr-lite',
+        upscale: float = UPSCALE,
+        arch: str | None = None,
+        channel_multiplier: int | None = None,
+        bg_upsampler: str | BackgroundUpsampler | None = None,
+        device: str | torch.device | None = 'auto',
         *,
         model_path: str | Path | None = None,
-        upscale: float = UPSCALE,
-        device: str | torch.device = 'auto',
         precision: str = 'auto',
         batch_size: int = BATCH_SIZE,
         compile: bool = False,
@@ -82,7 +89,6 @@ class DAEFRRestorer:
         det_weights: str | Path | None = None,
         det_score: float = SCORE_THRESHOLD,
         min_face_size: float = MIN_FACE_SIZE,
-        bg_upsampler: str | BackgroundUpsampler | None = None,
         bg_weights: str | Path | None = None,
         bg_tile: int = 400,
         face_upsample: bool = False,
@@ -100,11 +106,14 @@ class DAEFRRestorer:
             raise InputError(f"bg_upsampler: expected None, 'realesrgan' or an upsampler object, got {bg_upsampler!r}")
         if face_upsample and bg_upsampler is None:
             raise InputError("face_upsample: expected a bg_upsampler to enlarge the faces with, such as 'realesrgan'")
+        del arch, channel_multiplier
         self.upscale = upscale
         network = (
             model if isinstance(model, nn.Module) else checkpoints.load_network(model_path or model, offline=offline)
         )
-        self.network = FaceNetwork(network, device=device, precision=precision, batch_size=batch_size, compile=compile)
+        self.network = FaceNetwork(
+            network, device=device or 'auto', precision=precision, batch_size=batch_size, compile=compile
+        )
         self.device = self.network.device
         self.faces = FaceRestorer(self.network, fusion or load_fusion(self.device, offline=offline))
         if isinstance(detector, str):

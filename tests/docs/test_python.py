@@ -30,6 +30,7 @@ def place(tmp_path, monkeypatch):
     (tmp_path / 'options').mkdir()
     for folder in (path for path in (ROOT / 'options').iterdir() if path.is_dir()):
         (tmp_path / 'options' / folder.name).symlink_to(folder)
+    (tmp_path / 'weights').symlink_to(ROOT / 'weights')
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     return tmp_path

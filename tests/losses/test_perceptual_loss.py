@@ -1,3 +1,4 @@
+import inspect
 import logging
 
 import pytest
@@ -60,14 +61,13 @@ def test_only_the_first_image_gets_a_gradient(face):
     assert not any(parameter.requires_grad for parameter in loss.parameters())
 
 
-def test_falls_back_to_what_is_at_hand_and_says_so(monkeypatch, caplog):
+def test_falls_back_where_asked_and_says_so(monkeypatch, caplog):
     monkeypatch.setattr(perceptual_distance, 'fetch', _no_weights)
     monkeypatch.setattr(perceptual_loss._logger, 'propagate', True)
     with caplog.at_level(logging.INFO, logger='basicsr'):
-        loss = DAEFRPerceptualLoss(['vgg19', 'lpips', 'efficientnet_lite0'])
+        loss = DAEFRPerceptualLoss('vgg19', fallback='efficientnet_lite0')
     assert loss.backbone == 'efficientnet_lite0'
     assert 'no vgg19: vgg19 is not at hand' in caplog.text
-    assert 'no lpips' in caplog.text
     assert 'efficientnet_lite0 features' in caplog.text
 
 
@@ -75,6 +75,7 @@ def test_one_named_backbone_without_weights_is_an_error(monkeypatch):
     monkeypatch.setattr(perceptual_distance, 'fetch', _no_weights)
     with pytest.raises(WeightsError, match='no backbone for the perceptual loss: vgg19: vgg19 is not at hand'):
         DAEFRPerceptualLoss('vgg19')
+    assert inspect.signature(DAEFRPerceptualLoss).parameters['fallback'].default is None
 
 
 def test_unknown_backbone():
