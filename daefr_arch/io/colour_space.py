@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 from PIL import Image, ImageCms
 
-from daefr_arch.io import icc_profile
-from daefr_arch.io.icc_profile import SRGB_CURVE, SRGB_PRIMARIES, Curve
 from daefr_arch.io.photo import as_uint8
+from daefr_arch.metadata import icc_profile
+from daefr_arch.metadata.icc_profile import SRGB_CURVE, SRGB_PRIMARIES, Curve
 
 _STEPS = 2**16
 _BAND_ROWS = 256

@@ -11,11 +11,11 @@ import numpy as np
 from PIL import Image
 
 from daefr_arch.errors import InputError
-from daefr_arch.io.metadata import Metadata
-from daefr_arch.io.metadata_writing import Lost, for_webp, in_jpeg, in_png, sentences
 from daefr_arch.io.photo import Photo, as_uint8
-from daefr_arch.io.png_chunks import HEADER_END, chunk
-from daefr_arch.io.stated_colour import chunks_profile
+from daefr_arch.metadata.metadata import Metadata
+from daefr_arch.metadata.png_chunks import HEADER_END, chunk
+from daefr_arch.metadata.stated_colour import chunks_profile
+from daefr_arch.metadata.writing import Lost, for_webp, in_jpeg, in_png, sentences
 
 # extension -> name of the format
 WRITABLE = {'.png': 'PNG', '.jpg': 'JPEG', '.jpeg': 'JPEG', '.webp': 'WEBP'}

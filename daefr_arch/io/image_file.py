@@ -21,15 +21,15 @@ from daefr_arch.choices import MAX_PIXELS
 from daefr_arch.errors import InputError
 from daefr_arch.io.atomic_file import write_bytes
 from daefr_arch.io.colour_space import settle_colours
-from daefr_arch.io.exif import ORIENTATION
 from daefr_arch.io.image_encoding import WRITABLE, encode
-from daefr_arch.io.metadata import SRGB
-from daefr_arch.io.metadata_reading import read_metadata
 from daefr_arch.io.photo import Photo
-from daefr_arch.io.stated_colour import stated_profile
 from daefr_arch.io.tiff_directory import MAGIC as TIFF_MAGIC
 from daefr_arch.io.tiff_directory import TiffFile
 from daefr_arch.io.tiff_page import TiffPage
+from daefr_arch.metadata.exif import ORIENTATION
+from daefr_arch.metadata.metadata import SRGB
+from daefr_arch.metadata.reading import read_metadata
+from daefr_arch.metadata.stated_colour import stated_profile
 
 FORMATS = ('AVIF', 'BMP', 'GIF', 'JPEG', 'PNG', 'PPM', 'TIFF', 'WEBP')
 

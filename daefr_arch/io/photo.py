@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from daefr_arch.io.metadata import NOTHING, Metadata
+from daefr_arch.metadata.metadata import NOTHING, SRGB, Metadata
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,14 @@ class Photo:
             height, width = pixels.shape[:2]
             alpha = cv2.resize(alpha, (width, height), interpolation=cv2.INTER_LINEAR)
         return replace(self, pixels=without_colour(pixels) if self.grey else pixels, alpha=alpha)
+
+    def in_srgb(self, pixels: np.ndarray) -> 'Photo':
+        """This photo with other pixels (h, w, 3), BGR uint8 in sRGB; its warnings are what is lost by that."""
+        lost = [('transparency', self.alpha is not None), ('16 bits a channel', self.pixels.dtype != np.uint8)]
+        lost.append(('the colour profile, the face is sRGB', self.icc_profile is not None))
+        warnings = tuple(f'of an aligned face is lost: {what}' for what, is_lost in lost if is_lost)
+        metadata = replace(self.metadata, colour=SRGB.colour)
+        return replace(self, pixels=pixels, alpha=None, icc_profile=None, metadata=metadata, warnings=warnings)
 
 
 def as_uint8(pixels: np.ndarray) -> np.ndarray:

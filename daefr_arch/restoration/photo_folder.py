@@ -216,6 +216,9 @@ def _paste(job: PhotoJob, restorer: Restorer, layout: OutputLayout) -> PhotoJob:
                 job.evidence_maps = [draw_evidence(face.face, face.evidence.log_ratios) for face in fused]
             if whole is not None:
                 job.restored = job.photo.with_pixels(whole)
+            elif layout.has_aligned and job.faces:
+                job.restored = job.photo.in_srgb(job.faces[0])
+                job.warnings += job.restored.warnings
             job.photo = job.work = None
     return job
 
@@ -245,7 +248,10 @@ def _outputs(
     for index, crop, face in zip(restored, job.crops, job.faces, strict=True):
         if path := layout.cropped_face(job.source, index):
             yield 'cropped_faces', path, crop
-        yield 'restored_faces', layout.restored_face(job.source, index), face
+        result = (
+            job.restored if layout.has_aligned and job.restored is not None else face
+        )  # with what the photo carries
+        yield 'restored_faces', layout.restored_face(job.source, index), result
         if path := layout.comparison(job.source, index):
             yield 'cmp', path, np.hstack((crop, face))
     for index, picture in zip(restored, job.evidence_maps, strict=layout.evidence_maps):

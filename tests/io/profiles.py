@@ -2,7 +2,7 @@
 
 import struct
 
-from daefr_arch.io.icc_profile import ADOBE_CURVE, ADOBE_PRIMARIES, SRGB_CURVE, SRGB_PRIMARIES, matrix_profile
+from daefr_arch.metadata.icc_profile import ADOBE_CURVE, ADOBE_PRIMARIES, SRGB_CURVE, SRGB_PRIMARIES, matrix_profile
 
 ADOBE = matrix_profile('Adobe RGB', ADOBE_PRIMARIES, ADOBE_CURVE)
 P3 = matrix_profile('P3', (0.680, 0.320, 0.265, 0.690, 0.150, 0.060, 0.3127, 0.3290), SRGB_CURVE)

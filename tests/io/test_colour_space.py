@@ -10,9 +10,9 @@ import pytest
 from PIL import Image, ImageCms
 
 from daefr_arch.io.colour_space import LittleCmsSpace, MatrixSpace, colour_space
-from daefr_arch.io.icc_profile import SRGB_CURVE, SRGB_PRIMARIES, matrix_and_curves, matrix_profile
 from daefr_arch.io.image_file import read_image, write_image
-from daefr_arch.io.png_chunks import chunk
+from daefr_arch.metadata.icc_profile import SRGB_CURVE, SRGB_PRIMARIES, matrix_and_curves, matrix_profile
+from daefr_arch.metadata.png_chunks import chunk
 from tests.io.profiles import ADOBE, LINEAR, P3, WIDE, grey_profile, profile_of, scanner_profile
 
 SRGB_PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile('sRGB')).tobytes()

@@ -10,6 +10,7 @@ from PIL import Image
 from daefr_arch.io.colour_space import colour_space
 from daefr_arch.io.image_file import read_image, write_image
 from daefr_arch.io.photo import Photo
+from daefr_arch.metadata.metadata import Metadata
 from daefr_arch.restoration.output_layout import OutputLayout
 from daefr_arch.restoration.photo_folder import restore_photos
 from daefr_arch.restoration.restorer import DAEFRRestorer
@@ -106,6 +107,23 @@ def test_results_keep_the_profile_and_crops_are_srgb(tmp_path, restorer, in_srgb
             assert image.info['srgb'] == 0
             assert 'icc_profile' not in image.info
         assert np.abs(read_image(crop).pixels.astype(int) - expected).mean() < (2 if source == 'png' else 4)
+
+
+def test_an_aligned_face_is_srgb_and_keeps_what_it_carries(tmp_path, restorer):
+    face = np.ascontiguousarray(astronaut()[:256, 96:352])
+    photo = np.rint(colour_space(WIDE['p3']).from_srgb(face) * 257).astype(np.uint16)
+    metadata = Metadata(texts=((b'tEXt', b'Title\0a face'),))
+    write_image(tmp_path / 'a.png', Photo(photo, icc_profile=WIDE['p3'], metadata=metadata))
+    layout = OutputLayout(tmp_path / 'out', has_aligned=True)
+    restore_photos(restorer, [tmp_path / 'a.png'], layout, report=tmp_path / 'report.jsonl')
+    with Image.open(layout.restored_face(tmp_path / 'a.png', 0)) as image:
+        assert (image.info['srgb'], image.info['Title']) == (0, 'a face')
+    line = json.loads((tmp_path / 'report.jsonl').read_text())
+    lost = ('16 bits a channel', 'the colour profile, the face is sRGB')
+    assert line['warnings'] == [f'of an aligned face is lost: {what}' for what in lost]
+    aligned = read_image(layout.cropped_face(tmp_path / 'a.png', 0) or layout.restored_face(tmp_path / 'a.png', 0))
+    expected = restorer.enhance(face, has_aligned=True)[1][0]
+    assert np.abs(aligned.pixels.astype(int) - expected).mean() < 1
 
 
 def test_grey_photos_with_a_profile_of_their_own(tmp_path, restorer):

@@ -13,6 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import Image, PngImagePlugin
 from skimage.data import astronaut
 
 from daefr_arch.errors import OutputError, UsageError
@@ -323,3 +324,21 @@ def test_the_bar_moves_with_each_photo_not_with_each_group(tmp_path, face):
     restore_photos(Watcher(), sources, layout, report=layout.root / 'report.jsonl', progress=True)
     assert seen[:2] == [0, PHOTOS_A_GROUP]
     assert ProgressBar.last.count() == f'{PHOTOS_A_GROUP + 2} of {PHOTOS_A_GROUP + 2} photos'
+
+
+@pytest.mark.parametrize(
+    ('extension', 'lost'),
+    [
+        ('png', []),
+        ('jpg', ['JPEG cannot hold transparency', 'JPEG cannot hold the PNG text "parameters"']),
+        ('webp', ['WEBP cannot hold the PNG text "parameters"']),
+    ],
+)
+def test_the_report_names_what_the_result_s_format_cannot_hold(tmp_path, face, extension, lost):
+    text = PngImagePlugin.PngInfo()
+    text.add_text('parameters', 'seed 1')
+    Image.fromarray(np.dstack((face, face[..., 0]))).save(tmp_path / 'a.png', pnginfo=text)
+    layout = OutputLayout(tmp_path / 'out', extension=extension)
+    restore_photos(FakeRestorer(), [tmp_path / 'a.png'], layout, report=tmp_path / 'report.jsonl')
+    line = json.loads((tmp_path / 'report.jsonl').read_text())
+    assert line['warnings'] == [f'{words}: it is lost' for words in lost]

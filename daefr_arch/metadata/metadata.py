@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, replace
 
-from daefr_arch.io.density import Density
-from daefr_arch.io.exif import resized_exif, upright_exif
-from daefr_arch.io.xmp import resized_xmp, upright_xmp
+from daefr_arch.metadata.density import Density
+from daefr_arch.metadata.exif import resized_exif, upright_exif
+from daefr_arch.metadata.xmp import resized_xmp, upright_xmp
 
 
 @dataclass(frozen=True)

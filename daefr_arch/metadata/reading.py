@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 
 from PIL import Image
 
-from daefr_arch.io import exif, jpeg_segments, png_chunks, xmp
-from daefr_arch.io.density import ASPECT, CENTIMETRE, INCH, METRE, Density
-from daefr_arch.io.exif_structure import ExifStructure
-from daefr_arch.io.image_resources import kept_resources, resources_of_iptc
-from daefr_arch.io.metadata import Metadata
+from daefr_arch.metadata import exif, jpeg_segments, png_chunks, xmp
+from daefr_arch.metadata.density import ASPECT, CENTIMETRE, INCH, METRE, Density
+from daefr_arch.metadata.exif_structure import ExifStructure
+from daefr_arch.metadata.image_resources import kept_resources, resources_of_iptc
+from daefr_arch.metadata.metadata import Metadata
 
 DAMAGED_EXIF = 'the EXIF block is damaged and was dropped'
 EXIF_HEADER, XMP_HEADER, XMP_EXTENSION = (

@@ -8,8 +8,8 @@ import struct
 
 from PIL.ExifTags import IFD, Base
 
-from daefr_arch.io.density import CENTIMETRE, INCH, Density
-from daefr_arch.io.exif_structure import LONG, RATIONAL, SHORT, Directory, ExifStructure, Value, header, serialise
+from daefr_arch.metadata.density import CENTIMETRE, INCH, Density
+from daefr_arch.metadata.exif_structure import LONG, RATIONAL, SHORT, Directory, ExifStructure, Value, header, serialise
 
 ORIENTATION = int(Base.Orientation)
 # Of a TIFF file's directory only what describes the photo: the other tags describe the file's old layout.

@@ -4,18 +4,18 @@ import struct
 import zlib
 from collections.abc import Iterable
 
-from daefr_arch.io.density import ASPECT, CENTIMETRE, INCH, METRE, Density
-from daefr_arch.io.exif import with_density
-from daefr_arch.io.jpeg_segments import APP1, APP13, COM, LONGEST, segment
-from daefr_arch.io.metadata import Metadata
-from daefr_arch.io.metadata_reading import (
+from daefr_arch.metadata.density import ASPECT, CENTIMETRE, INCH, METRE, Density
+from daefr_arch.metadata.exif import with_density
+from daefr_arch.metadata.jpeg_segments import APP1, APP13, COM, LONGEST, segment
+from daefr_arch.metadata.metadata import Metadata
+from daefr_arch.metadata.png_chunks import chunk
+from daefr_arch.metadata.reading import (
     EXIF_HEADER,
     PHOTOSHOP_HEADER,
     XMP_HEADER,
     XMP_KEYWORD,
     png_text,
 )
-from daefr_arch.io.png_chunks import chunk
 
 _COMMENT = b'Comment'
 # the chunks of Metadata.colour that no other format needs: what an untagged picture means, and what a profile says

@@ -10,11 +10,11 @@ import pytest
 import tifffile
 from PIL import Image, IptcImagePlugin, PngImagePlugin
 
-from daefr_arch.io.exif import resized_exif, upright_exif
-from daefr_arch.io.exif_structure import ExifStructure
 from daefr_arch.io.image_file import read_image, write_image
-from daefr_arch.io.metadata_reading import read_metadata
-from daefr_arch.io.png_chunks import chunk
+from daefr_arch.metadata.exif import resized_exif, upright_exif
+from daefr_arch.metadata.exif_structure import ExifStructure
+from daefr_arch.metadata.png_chunks import chunk
+from daefr_arch.metadata.reading import read_metadata
 
 OUTPUTS = ['png', 'jpg', 'webp']
 ASCII, SHORT, LONG, RATIONAL, UNDEFINED = 2, 3, 4, 5, 7

@@ -3,15 +3,15 @@
 import struct
 from collections.abc import Sequence
 
-from daefr_arch.io.exif import is_adobe_rgb
-from daefr_arch.io.icc_profile import (
+from daefr_arch.metadata.exif import is_adobe_rgb
+from daefr_arch.metadata.icc_profile import (
     ADOBE_CURVE,
     ADOBE_PRIMARIES,
     SRGB_CURVE,
     SRGB_PRIMARIES,
     matrix_profile,
 )
-from daefr_arch.io.metadata import Metadata
+from daefr_arch.metadata.metadata import Metadata
 
 _ALMOST_SRGB = 0.005  # of x and y, and of gAMA's fraction twice as much
 _SRGB_GAMMA = 0.45455

@@ -1,8 +1,7 @@
 """The directories of an EXIF block, which is a TIFF structure, in memory: what stands in each and where.
 
 TIFF 6.0, section 2. Types and values are not interpreted beyond what is asked for, so that an odd type, such as a
-number
-as the maker's name, is no reason to fail.
+number as the maker's name, is no reason to fail.
 """
 
 import struct
