@@ -19,6 +19,7 @@ class Photo:
         icc_profile: ICC profile of `pixels`, or None for sRGB.
         metadata: what else the file carries, made to describe the upright photo.
         warnings: what was lost in reading, one phrase each.
+        damaged: whether the file was cut or damaged, so that pixels are missing or stand for missing ones.
     """
 
     pixels: np.ndarray
@@ -27,6 +28,7 @@ class Photo:
     icc_profile: bytes | None = None
     metadata: Metadata = NOTHING
     warnings: tuple[str, ...] = ()
+    damaged: bool = False
 
     def with_pixels(self, pixels: np.ndarray) -> 'Photo':
         """This photo with other pixels (h, w, 3), BGR uint8 or uint16.

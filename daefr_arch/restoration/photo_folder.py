@@ -91,8 +91,8 @@ def restore_photos(
         sources: image files, checked by `plan_outputs`.
         layout: where the results go.
         report: JSON lines file, one line a photo in the order of `sources`: input, status ('ok', 'no_face': written
-            without a restored face, 'partial': some faces failed, 'error': nothing written), error, outputs, faces,
-            seconds, warnings.
+            without a restored face, 'damaged': written, though the file is cut or damaged, 'partial': some faces
+            failed, 'error': nothing written), error, outputs, faces, seconds, warnings.
         append: keep what the report holds.
         only_center_face, weight: of DAEFRRestorer.enhance.
         draw_box: draw the detected boxes into the whole photo.
@@ -158,7 +158,7 @@ def _ahead(
 def _decode(job: PhotoJob, max_pixels: int) -> PhotoJob:
     with job.step('read'):
         job.photo = read_image(job.source, max_pixels=max_pixels)
-        job.warnings = job.photo.warnings
+        job.warnings, job.damaged = job.photo.warnings, job.photo.damaged
     return job
 
 
@@ -248,9 +248,8 @@ def _outputs(
     for index, crop, face in zip(restored, job.crops, job.faces, strict=True):
         if path := layout.cropped_face(job.source, index):
             yield 'cropped_faces', path, crop
-        result = (
-            job.restored if layout.has_aligned and job.restored is not None else face
-        )  # with what the photo carries
+        # an aligned face is the whole result: it carries what its photo does
+        result = job.restored if layout.has_aligned and job.restored is not None else face
         yield 'restored_faces', layout.restored_face(job.source, index), result
         if path := layout.comparison(job.source, index):
             yield 'cmp', path, np.hstack((crop, face))
