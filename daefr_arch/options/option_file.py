@@ -90,22 +90,38 @@ def _without_aliases(value: Any) -> Any:
     return [_without_aliases(item) for item in value] if isinstance(value, list) else value
 
 
+def imported_modules(options: Mapping[str, Any]) -> list[str]:
+    """The modules that the option `import` names.
+
+    Raises:
+        InputError: it names none, and is not left out.
+    """
+    value = options.get('import')
+    names = [value] if isinstance(value, str) else value or []
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise InputError(f'import: expected the name of a module or a list of names, got {value!r}')
+    return names
+
+
 @contextmanager
 def resolved_option_file(path: str | Path, entries: Sequence[str] = ()) -> Iterator[str]:
     """A file with the whole options for BasicSR, which reads it and copies it into the experiment's folder.
 
-    It is `path` itself where nothing is to be resolved, else a temporary one of the same name. `entries`: of
-    force_options.
+    It is `path` itself where nothing is to be resolved, else a temporary one of the same name. `val: ~` is left out:
+    BasicSR's --debug takes it for a section. `entries`: of force_options.
 
     Raises:
         InputError: as read_option_file and force_options.
     """
-    options = read_option_file(path)
-    if not entries and BASE not in _read_yaml(Path(path), ()):
+    options = force_options(read_option_file(path), entries)
+    without_val = 'val' in options and options['val'] is None
+    if not entries and not without_val and BASE not in _read_yaml(Path(path), ()):
         yield str(path)
         return
+    if without_val:
+        del options['val']
     with tempfile.TemporaryDirectory(prefix='daefr-options-') as folder:
         file = Path(folder) / Path(path).name
-        text = yaml.safe_dump(force_options(options, entries), sort_keys=False)  # ASCII, whatever the locale
+        text = yaml.safe_dump(options, sort_keys=False)  # ASCII, whatever the locale
         file.write_text(f'# {path!s}, resolved\n{text}', encoding='utf-8')
         yield str(file)

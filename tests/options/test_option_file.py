@@ -98,6 +98,12 @@ def test_the_shipped_rows_are_resolved_to_the_same_values():
     assert read_option_file(file)['train']['optim_g']['lr'] == 1.44e-4
 
 
+def test_basicsr_debugs_a_file_without_validation(tmp_path):
+    file = _run(tmp_path, SHORT, '--debug')
+    assert read_option_file(file)['val'] is None
+    assert (tmp_path / 'experiments/debug_child/models/net_g_latest.pth').is_file()
+
+
 def _run(tmp_path, child, *arguments):
     """Trains a file whose base is the tiny stage 1 HQ."""
     base = ROOT / 'options/tiny/stage1_hq.yml'
@@ -118,7 +124,7 @@ SHORT = {'train': {'total_iter': 1, 'gan_opt': None, 'perceptual_opt': None}, 'v
 def test_training_gets_the_whole_options_and_copies_them(tmp_path):
     file = _run(tmp_path, SHORT, '--force_yml', 'train:ema_decay=0.5')
     copied = tmp_path / 'experiments/child/child.yml'
-    assert yaml.safe_load(copied.read_text()) == read_option_file(file)
+    assert yaml.safe_load(copied.read_text()) | {'val': None} == read_option_file(file)
     assert 'ema_decay: 0.5' in next((tmp_path / 'experiments/child').glob('train_*.log')).read_text()
     assert (tmp_path / 'experiments/child/models/net_g_latest.pth').is_file()
 
