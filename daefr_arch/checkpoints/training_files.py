@@ -1,14 +1,14 @@
 """Files of a run: written whole or not at all, even if the machine stops. A training state completes a set."""
 
+import json
 import os
-import pickle
-import zipfile
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from daefr_arch.checkpoints.torch_file import read_torch_file
 from daefr_arch.errors import WeightsError
 from daefr_arch.io.atomic_file import atomic_path
 
@@ -29,6 +29,11 @@ def save_durably(value: Any, path: str | Path) -> None:
             file.flush()
             os.fsync(file.fileno())
     _flush_folder(path.parent)
+
+
+def as_plain(options: Any) -> Any:
+    """Options as mappings, lists and numbers alone, which load with weights_only."""
+    return json.loads(json.dumps(options))
 
 
 def _flush_folder(folder: Path) -> None:
@@ -61,10 +66,8 @@ def load_training_state(path: str | Path, keys: Collection[str] = STATE_KEYS) ->
     if not path.is_file():
         raise WeightsError(f'path.resume_state: {path} does not exist')
     try:
-        if not zipfile.is_zipfile(path):
-            raise ValueError('it is cut off, or no file of torch.save')
-        state = torch.load(path, map_location='cpu', weights_only=True)
-    except (RuntimeError, ValueError, EOFError, OSError, pickle.UnpicklingError) as error:
+        state = read_torch_file(path)
+    except WeightsError as error:
         raise WeightsError(f'{path} cannot be read as a training state: {error}') from error
     if not isinstance(state, dict) or not state.keys() >= set(keys):
         raise WeightsError(f'{path} is not a training state: expected {", ".join(sorted(keys))}')

@@ -111,7 +111,10 @@ def _parse_options(original: Callable) -> Callable:
                 opt, args = original(root_path, is_train=is_train)
         args.opt = path
         if is_checked:
-            check_machine(checked, opt, launcher=known.launcher, resuming=is_train and _is_resuming(opt))
+            resuming = is_train and _is_resuming(opt)
+            check_machine(checked, opt, launcher=known.launcher, resuming=resuming)
+            if not resuming and _has_our_model(opt):
+                MODEL_REGISTRY.get(opt['model_type']).check_starting_points(opt['path'])
             check_images(opt['datasets'], opt['world_size'])
         return opt, args
 
