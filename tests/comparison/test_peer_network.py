@@ -119,5 +119,5 @@ def test_other_weights_are_errors(tmp_path):
     state = restoreformer().state_dict()
     state['quant_conv.bias'] = torch.zeros(3)
     torch.save({'params': state}, tmp_path / 'broken.pth')
-    with pytest.raises(WeightsError, match='do not fit RestoreFormer'):
+    with pytest.raises(WeightsError, match='expected weights that fit RestoreFormer'):
         load_method_network(Method('x', str(tmp_path / 'broken.pth')))
