@@ -23,6 +23,7 @@ FLOORS = (
     ('losses', 'metrics', 'data'),
     ('models',),
     ('restoration',),
+    ('video',),
     ('evaluation', 'verification'),
     ('comparison',),
     ('analysis',),

@@ -13,7 +13,7 @@ from torch import nn
 from daefr_arch import checkpoints
 from daefr_arch.choices import BATCH_SIZE, LARGEST_UPSCALE, MIN_FACE_SIZE, SCORE_THRESHOLD, UPSCALE
 from daefr_arch.errors import InputError
-from daefr_arch.faces.aligner import alignment_error, crop_face, enlarged_alignment, estimate_alignment, own_side
+from daefr_arch.faces.aligner import alignment_error, crop_at_own_side, crop_face, estimate_alignment
 from daefr_arch.faces.detector import FaceDetector, build_detector, center_face
 from daefr_arch.faces.face_mask import FaceParser, feather_mask
 from daefr_arch.faces.fusion import EvidenceFusion
@@ -253,10 +253,9 @@ class DAEFRRestorer:
                 continue
             if alignment_error(face.landmarks, matrix, self.face_size) > TURNED_AWAY:
                 report.warnings.append('turned far from the camera: the restored face may be wrong')
-            side = own_side(matrix, self.face_size)
-            matrix = enlarged_alignment(matrix, side / self.face_size)
+            crop, matrix = crop_at_own_side(work.img, matrix, self.face_size)
             work.matrices.append(matrix)
-            work.crops.append(work.seen(crop_face(work.img, matrix, side, border_mode='smooth')))
+            work.crops.append(work.seen(crop))
             work.report.faces.append(report)
         work.report.seconds['detect'] = time.perf_counter() - start
 
@@ -300,20 +299,21 @@ class DAEFRRestorer:
         return [crop for crop, _ in pairs], [face for _, face in pairs], img
 
     def _paste(self, img: np.ndarray, work: PhotoWork) -> None:
-        """Puts the faces into the enlarged photo.
+        """Puts the faces into the enlarged photo."""
+        pasted = self.pasted_faces(work)
+        if self.face_upsampler is not None:
+            pasted = [enlarge_face(face, self.upscale, self.face_upsampler) for face in pasted]
+        paste_faces(img, pasted, self.upscale)
 
-        What is pasted is the change of the photo; where an upsampler has drawn the photo anew, it is the face.
-        """
-        pasted = [
+    def pasted_faces(self, work: PhotoWork) -> list[RestoredFace]:
+        """What `finish` puts into the photo: changes of it; where an upsampler has drawn the photo anew, faces."""
+        return [
             RestoredFace(
                 work.face(fused) if self.bg_upsampler else work.change(crop, fused), self._mask(fused.face), matrix
             )
             for crop, fused, matrix in zip(work.crops, work.restored, work.matrices, strict=True)
             if fused is not None and (self.bg_upsampler or fused.change.any())
         ]
-        if self.face_upsampler is not None:
-            pasted = [enlarge_face(face, self.upscale, self.face_upsampler) for face in pasted]
-        paste_faces(img, pasted, self.upscale)
 
     def _mask(self, face: np.ndarray) -> np.ndarray:
         return self.parser.mask(face) if self.parser else feather_mask(face.shape[0])

@@ -39,7 +39,7 @@ def photos(tmp_path):
 @pytest.fixture
 def run(tmp_path, monkeypatch):
     """Runs the command with a restorer that needs no network; its output is tmp_path/out."""
-    monkeypatch.setattr(restore, '_build_restorer', lambda args: FakeRestorer())
+    monkeypatch.setattr(restore, 'build_restorer', lambda args: FakeRestorer())
 
     def run(source, *arguments):
         return cli.main(['restore', '-i', str(source), '-o', str(tmp_path / 'out'), *arguments])
@@ -138,7 +138,7 @@ def test_impossible_options_of_the_restorer_are_exit_code_2(photos, tmp_path, ca
 def test_defaults_are_those_of_the_restorer(monkeypatch):
     seen = {}
     monkeypatch.setattr(restorer, 'DAEFRRestorer', lambda model, **options: seen.update(options, model=model))
-    restore._build_restorer(parse('-i', 'x'))
+    restore.build_restorer(parse('-i', 'x'))
     parameters = inspect.signature(DAEFRRestorer).parameters
     of_programs = {'fusion', 'arch', 'channel_multiplier'}  # objects that no flag can give, and GFPGANer's own
     assert seen == {name: parameter.default for name, parameter in parameters.items() if name not in of_programs}
