@@ -22,7 +22,7 @@ FLOORS = (
     ('losses', 'metrics', 'data'),
     ('models',),
     ('restoration',),
-    ('evaluation', 'verification'),
+    ('evaluation', 'verification', 'web'),
     ('comparison',),
     ('analysis',),
     ('ablation',),

@@ -52,6 +52,15 @@ def page_count(path: str | Path) -> int:
         return 1  # `read_image` says what is wrong
 
 
+def image_size(path: str | Path) -> tuple[int, int] | None:
+    """(width, height) as the head of an image file says, nothing is decoded; None where that cannot be told."""
+    try:
+        with _no_pillow_limit(), Image.open(path, formats=FORMATS) as image:
+            return image.size
+    except _DAMAGED:
+        return None
+
+
 def read_image(path: str | Path, *, max_pixels: int = MAX_PIXELS, page: int = 0) -> Photo:
     """Reads an image file: upright (EXIF orientation applied), BGR, 16-bit samples and alpha kept.
 
