@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS)
 INSTALLED_FROM := pyproject.toml setup.py $(CONSTRAINTS)
 
-.PHONY: install demo web picture test lint format docs bench table clean
+.PHONY: install demo web picture test fuzz lint format docs bench table clean
 
 $(VENV)/.runtime: $(INSTALLED_FROM)
 	$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12) and "Python 3.10 to 3.12 is needed, this is " + sys.version.split()[0])'
@@ -39,6 +39,11 @@ picture: demo
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest tests -q
+
+# make fuzz [MUTATIONS=...] [SEED=...]: reads mutated image files; the seed is printed, what escapes stays in build/fuzz
+MUTATIONS ?= 200000
+fuzz: $(VENV)/.test
+	$(BIN)/python -X faulthandler -m tests.io.fuzz_reading build/fuzz --mutations $(MUTATIONS) $(if $(SEED),--seed $(SEED))
 
 lint: $(VENV)/.test docs
 	$(BIN)/ruff check .

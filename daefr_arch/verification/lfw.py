@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from daefr_arch.errors import InputError
-from daefr_arch.io.image_listing import EXTENSIONS
+from daefr_arch.io.image_formats import readable_extensions
 
 
 @dataclass(frozen=True)
@@ -62,16 +62,17 @@ def find_faces(folder: str | Path, pairs: Sequence[FacePair]) -> dict[tuple[str,
 
 
 def find_face(folder: str | Path, person: str, number: int) -> Path:
-    """The file person/person_0001.* of a folder, with an extension of EXTENSIONS in any case.
+    """The file person/person_0001.* of a folder, with an extension of an image that is read, in any case.
 
     Raises:
         InputError: there is none.
     """
     stem = f'{person}_{number:04d}'
     files = sorted(Path(folder, person).glob('*.*'))
-    found = next((file for file in files if file.stem == stem and file.suffix.lower() in EXTENSIONS), None)
+    extensions = readable_extensions()
+    found = next((file for file in files if file.stem == stem and file.suffix.lower() in extensions), None)
     if found is None:
-        raise InputError(f'{Path(folder, person, stem)}: no image of that name, with one of {", ".join(EXTENSIONS)}')
+        raise InputError(f'{Path(folder, person, stem)}: no image of that name, with one of {", ".join(extensions)}')
     return found
 
 

@@ -16,7 +16,7 @@ from starlette.responses import FileResponse, JSONResponse, Response, StreamingR
 from starlette.routing import Route
 
 from daefr_arch.errors import InputError
-from daefr_arch.io.image_file import image_size
+from daefr_arch.io.image_contents import image_size
 from daefr_arch.version import __version__
 from daefr_arch.web import openapi
 from daefr_arch.web.job import DONE, Job

@@ -14,7 +14,7 @@ from PIL import Image, ImageCms, PngImagePlugin
 from skimage.data import astronaut
 
 from daefr_arch.errors import InputError, OutputError
-from daefr_arch.io import image_file
+from daefr_arch.io import image_file, pillow_files
 from daefr_arch.io.image_file import read_image, write_image
 from daefr_arch.io.image_listing import list_images
 from daefr_arch.io.photo import Photo, as_uint8
@@ -199,23 +199,6 @@ def test_first_frame_of_animations_with_a_warning(tmp_path, rgb, kind):
     assert 'first frame' in photo.warnings[0]
 
 
-@pytest.mark.parametrize('kind', ['JPEG', 'PNG', 'WEBP', 'TIFF', 'GIF', 'BMP'])
-def test_truncated_files_are_refused(tmp_path, rgb, kind):
-    data = encoded(Image.fromarray(rgb), kind)
-    for length in (20, len(data) // 3, len(data) * 2 // 3):
-        (tmp_path / 'a').write_bytes(data[:length])
-        with pytest.raises(InputError, match=r'a: (truncated|not an image)'):
-            read_image(tmp_path / 'a')
-
-
-@pytest.mark.parametrize('extension', ['png', 'tif'])
-def test_truncated_16_bit_files_are_refused(tmp_path, deep, extension):
-    data = cv2.imencode(f'.{extension}', deep)[1].tobytes()
-    (tmp_path / 'a').write_bytes(data[: len(data) // 2])
-    with pytest.raises(InputError, match=r'a: (truncated|not an image)'):
-        read_image(tmp_path / 'a')
-
-
 def test_what_is_no_image_is_refused(tmp_path):
     (tmp_path / 'empty.jpg').touch()
     (tmp_path / 'text.jpg').write_text('this is no photo')
@@ -244,7 +227,7 @@ def test_decompression_bomb_is_refused_before_decoding(tmp_path):
 
 def test_limit_is_the_caller_s_not_pillow_s(tmp_path, monkeypatch):
     monkeypatch.setattr(Image, 'MAX_IMAGE_PIXELS', 100)  # Pillow would refuse from 200 on
-    monkeypatch.setattr(image_file, '_PILLOW_WARNS_ABOVE', 100)
+    monkeypatch.setattr(pillow_files, '_PILLOW_WARNS_ABOVE', 100)
     for name in ('a.png', 'a.tif', 'a.webp'):
         Image.new('RGB', (50, 50)).save(tmp_path / name)
         assert read_image(tmp_path / name, max_pixels=2500).pixels.shape == (50, 50, 3)
@@ -289,7 +272,7 @@ def test_list_images(tmp_path):
     assert list_images(tmp_path / 'x[1].png') == [tmp_path / 'x[1].png']
     (tmp_path / 'empty').mkdir()
     for nothing in ('empty', 'missing', '*.tiff'):
-        with pytest.raises(InputError, match=r'no image.*expected \.avif'):
+        with pytest.raises(InputError, match=r'no image.*expected \.apng'):
             list_images(tmp_path / nothing)
 
 

@@ -289,7 +289,8 @@ def check_narrow_and_dark(page):
         assert page.run('return document.documentElement.scrollWidth') <= 360
         beyond = page.run(
             'return [...document.querySelectorAll("button, input, select, a, h2")].filter(node => '
-            '!node.closest("#list, .hidden") && node.offsetParent && node.getBoundingClientRect().right > 361).map(node => node.outerHTML)'
+            '!node.closest("#list, .hidden") && node.offsetParent && node.getBoundingClientRect().right > 361)'
+            '.map(node => node.outerHTML)'
         )
         assert beyond == []
         backgrounds.add(page.find('body').value_of_css_property('background-color'))

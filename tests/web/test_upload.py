@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from daefr_arch.errors import InputError
-from daefr_arch.io.image_file import image_size
+from daefr_arch.io.image_contents import image_size
 from daefr_arch.web import upload
 from daefr_arch.web.upload import TooLargeError, TooSlowError, base_name, receive_form
 from tests.web.conftest import encoded, fast_restorer, serving

@@ -1,4 +1,4 @@
-"""The directories of a TIFF file: the tags of each page, from classic and BigTIFF files of either byte order.
+"""A TIFF file on disk: its pages and the tags of each page, from classic and BigTIFF files of either byte order.
 
 Source: TIFF 6.0, section 2; BigTIFF as libtiff has it. Only what is asked for is read, so large files cost nothing.
 """
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 MAGIC = (b'II*\0', b'MM\0*', b'II+\0', b'MM\0+')
+SHORT, LONG = 3, 4
 _SUBFILE_TYPE, _OLD_SUBFILE_TYPE = 254, 255
 _SMALLER_COPY, _MASK = 1, 4  # bits of the subfile type
 # type of a tag's values -> character of `struct`; rationals are two integers a value
@@ -27,6 +28,11 @@ class Tag:
     kind: int
     count: int
     data: bytes
+
+
+def tag_of(order: str, kind: int, *values: int) -> Tag:
+    """A tag of integers, such as SHORT or LONG, in this byte order."""
+    return Tag(kind, len(values), struct.pack(f'{order}{len(values)}{_CHARACTERS[kind]}', *values))
 
 
 class TiffFile:
@@ -63,10 +69,14 @@ class TiffFile:
         Raises:
             ValueError: they lie beyond its end.
         """
-        if offset + count > self.size:
+        if min(offset, count) < 0 or offset + count > self.size:
             raise ValueError(f'byte {offset + count} is needed, the file ends at {self.size}')
         self._file.seek(offset)
         return self._file.read(count)
+
+    def bytes_up_to(self, offset: int, count: int) -> bytes:
+        """These bytes of the file, as far as it goes."""
+        return self.bytes_at(offset, min(count, self.size - offset)) if offset < self.size else b''
 
     def tags(self, offset: int) -> dict[int, Tag]:
         """The tags of the directory at this offset; those are left out whose values cannot be read.
@@ -117,8 +127,8 @@ class TiffFile:
 
     def _is_page(self, offset: int) -> bool:
         for number, kind, count, field in self._entries(offset):
-            if number in (_SUBFILE_TYPE, _OLD_SUBFILE_TYPE) and count == 1 and kind in (3, 4):
-                value = self.numbers(Tag(kind, 1, field[: 2 if kind == 3 else 4]))[0]
+            if number in (_SUBFILE_TYPE, _OLD_SUBFILE_TYPE) and count == 1 and kind in (SHORT, LONG):
+                value = self.numbers(Tag(kind, 1, field[: 2 if kind == SHORT else 4]))[0]
                 if number == _SUBFILE_TYPE:
                     return not value & (_SMALLER_COPY | _MASK)
                 return value != 2  # a smaller copy, before there were bits
