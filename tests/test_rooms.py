@@ -24,7 +24,7 @@ FLOORS = (
     ('models',),
     ('restoration',),
     ('video',),
-    ('evaluation', 'verification'),
+    ('evaluation', 'verification', 'web'),
     ('comparison',),
     ('analysis',),
     ('ablation',),
