@@ -12,6 +12,7 @@ from daefr_arch.checkpoints.checkpoint import (
     read_ignoring_objects,
     save_network,
 )
+from daefr_arch.checkpoints.checksums import check_checksums
 from daefr_arch.checkpoints.downloads import WeightFile, cache_folder, download, fetch, find, manifest
 from daefr_arch.checkpoints.lpips_network import LPIPS_BACKBONES, load_lpips
 from daefr_arch.checkpoints.official_layout import (
@@ -27,11 +28,13 @@ from daefr_arch.checkpoints.stage_checkpoint import load_lq_codebook, load_stage
 from daefr_arch.checkpoints.training_files import (
     BASICSR_STATE_KEYS,
     STATE_KEYS,
+    check_saved_networks,
     load_training_state,
     network_file,
     newest_state,
     remove_temporaries,
     save_durably,
+    training_states,
 )
 from daefr_arch.checkpoints.weight_files import EXTRA, MissingWeightsError, load_into, locate
 
@@ -46,6 +49,8 @@ __all__ = [
     'StateDict',
     'WeightFile',
     'cache_folder',
+    'check_checksums',
+    'check_saved_networks',
     'check_state_dict',
     'convert_official',
     'create_network',
@@ -71,4 +76,5 @@ __all__ = [
     'remove_temporaries',
     'save_durably',
     'save_network',
+    'training_states',
 ]

@@ -13,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from daefr_arch.checkpoints.checksums import check_checksums
 from daefr_arch.checkpoints.downloads import fetch, manifest
 from daefr_arch.checkpoints.official_layout import (
     StateDict,
@@ -64,6 +65,7 @@ def _read_safetensors(path: Path) -> Checkpoint:
 
 
 def _read_pickle(path: Path) -> Any:
+    check_checksums(path)
     try:
         return torch.load(path, map_location='cpu', weights_only=True)
     except pickle.UnpicklingError as error:

@@ -41,6 +41,8 @@ _DAEFR = {
     'transformer': 'ft_layers',
     'code_head': 'idx_pred_layer',
 }
+# What every official network has, even where keys that would tell it are missing
+_RELEASED = {'mid_blocks': True, 'resampling': 'strided', 'quant_convs': True}
 # Not part of a network: the associated codebooks that stage 3 replaces, and the temperature of stage 2
 _UNUSED = re.compile(r'vqvae\.(HQ|LQ)_quantize\.embedding\.weight|logit_scale')
 # The official self-attention owns a second norm that it never applies
@@ -100,7 +102,7 @@ def convert_official(state_dict: Mapping[str, Tensor], resolution: int | None = 
     if unexpected:
         raise WeightsError(f'unexpected keys in the official state dict: {_some(unexpected)}')
     for part, modules in parts.items():
-        options = infer_options(converted[part], resolution, modules)
+        options = infer_options(converted[part], resolution, modules) | _RELEASED
         if part == 'daefr':
             options |= {'fusion': 'mhca', 'position_embedding': 'learned', 'encoders': 'dual'}  # as released
         check_state_dict(converted[part], options, modules)
@@ -201,11 +203,18 @@ def infer_options(
         'z_channels': shape(f'{prefix}.conv_out.weight')[0],
         'embed_dim': shape('codebook.embedding.weight')[1],
         'codebook_size': shape('codebook.embedding.weight')[0],
+        'mid_blocks': any(key.startswith(f'{prefix}.mid.') for key in state_dict),
+        'resampling': 'bilinear' if f'{prefix}.down.0.resample.conv_after.weight' in state_dict else 'strided',
+        'quant_convs': any(key.endswith('quant_conv.weight') for key in state_dict),
     }
     if single:
         return options
     hq, lq = (any(key.startswith(f'{path}_encoder.') for key in state_dict) for path in ('hq', 'lq'))
-    fusions = {'fusion.attention.q.weight': 'mhca', 'fusion.mhca.norm1.weight': 'mhca_ffn'}
+    fusions = {
+        'fusion.attention.q.weight': 'mhca',
+        'fusion.mhca.norm1.weight': 'mhca_ffn',
+        'fusion.mhca.attention.q.weight': 'paper',  # mhca_ffn has it too
+    }
     return options | {
         'dim_embd': shape('feat_embedding.weight')[0],
         'n_head': 8,

@@ -40,7 +40,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 
-from daefr_arch.checkpoints import load_stage_network, network_file, save_durably
+from daefr_arch.checkpoints import check_checksums, load_stage_network, network_file, save_durably
 from daefr_arch.errors import InputError, WeightsError
 from daefr_arch.models.distributed import broadcast_from_first, gather_objects, synchronise_batch_norm, world_size
 from daefr_arch.models.loss_log import LossLog, peak_memory_gib
@@ -82,7 +82,7 @@ class DAEFRBaseModel(BaseModel):
         super().__init__(opt)
         self.perceptual_backbone: str | None = None
         if self.is_train:
-            kept = opt.get('resume_position', {}).get('perceptual_backbone')
+            kept = opt['resumption'].state.get('perceptual_backbone') if 'resumption' in opt else None
             self.perceptual_backbone = settle_backbone(opt['train'], rank=opt['rank'], kept=kept)
         self.options = cast(OptionFile, read_run_options(opt, is_train=self.is_train))
         self.amp_type = _AMP_TYPES[self.options.train.amp]
@@ -282,8 +282,12 @@ class DAEFRBaseModel(BaseModel):
             'scaler': self.scaler.state_dict(),
             'random_states': random_states,
             'best': self.best.state_dict(),
+            'networks': list(self.nets),
+            'manual_seed': self.opt.get('manual_seed'),
             'perceptual_backbone': self.perceptual_backbone,
         }
+        if 'epochs' in self.opt:  # of BasicSR's pipeline
+            state['position'] = self.opt['epochs'].position(epoch, current_iter)
         save_durably(state, f'{self.opt["path"]["training_states"]}/{current_iter}.state')
 
     def _save_networks(self, name: int | str) -> None:
@@ -304,6 +308,7 @@ class DAEFRBaseModel(BaseModel):
             path = network_file(self.opt['path']['models'], label, resume_state['iter'])
             if not path.is_file():
                 raise WeightsError(f'{path} is missing: {self.opt["path"]["resume_state"]} needs it')
+            check_checksums(path)
             weights = torch.load(path, map_location='cpu', weights_only=True)
             self.get_bare_model(net).load_state_dict(weights['params'])
             if label in self.emas:

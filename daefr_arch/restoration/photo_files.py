@@ -84,7 +84,7 @@ class PhotoFiles:
                     for kind, path, image in self._pictures(job):
                         final = self._layout.root / path.relative_to(self._staged.root)
                         files[path] = final
-                        _write(path, image, final)
+                        job.warnings += _write(path, image, final)
                         outputs.setdefault(kind, []).append(str(final))
             job.let_go()
             if before is not None:
@@ -144,7 +144,9 @@ class PhotoFiles:
         for index, crop, face in zip(restored, job.crops, job.faces, strict=True):
             if path := layout.cropped_face(name, index):
                 yield 'cropped_faces', path, crop
-            yield 'restored_faces', layout.restored_face(name, index), face
+            # an aligned face is the whole result: it carries what its photo does
+            result = job.restored if layout.has_aligned and job.restored is not None else face
+            yield 'restored_faces', layout.restored_face(name, index), result
             if path := layout.comparison(name, index):
                 yield 'cmp', path, np.hstack((crop, face))
         for index, picture in zip(restored, job.evidence_maps, strict=layout.evidence_maps):
@@ -167,10 +169,10 @@ class PhotoFiles:
         return replace(photo, pixels=pixels, grey=False, icc_profile=None if photo.grey else photo.icc_profile)
 
 
-def _write(path: Path, image: np.ndarray | Photo, final: Path) -> None:
-    """Writes the picture; errors name `final`, which is what a user knows."""
+def _write(path: Path, image: np.ndarray | Photo, final: Path) -> tuple[str, ...]:
+    """As write_image; errors name `final`, which is what a user knows."""
     try:
-        write_image(path, image)
+        return write_image(path, image)
     except OutputError as error:
         raise type(error)(str(error).replace(str(path), str(final))) from error
 

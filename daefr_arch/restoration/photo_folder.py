@@ -42,7 +42,9 @@ class Restorer(Protocol):
 
     upscale: float
 
-    def find_faces(self, img: np.ndarray, *, has_aligned: bool, only_center_face: bool) -> PhotoWork:
+    def find_faces(
+        self, img: np.ndarray, *, has_aligned: bool, only_center_face: bool, icc_profile: bytes | None
+    ) -> PhotoWork:
         """As DAEFRRestorer.find_faces."""
 
     def restore_faces(self, works: Sequence[PhotoWork], *, weight: float | None) -> None:
@@ -184,7 +186,12 @@ def _decode(job: PhotoJob, max_pixels: int) -> PhotoJob:
 def _find(job: PhotoJob, restorer: Restorer, *, has_aligned: bool, only_center_face: bool) -> PhotoJob:
     if job.photo is not None:
         with job.step():
-            job.work = restorer.find_faces(job.photo.pixels, has_aligned=has_aligned, only_center_face=only_center_face)
+            job.work = restorer.find_faces(
+                job.photo.pixels,
+                has_aligned=has_aligned,
+                only_center_face=only_center_face,
+                icc_profile=job.photo.icc_profile,
+            )
             job.report = job.work.report
     return job
 
@@ -230,6 +237,9 @@ def _paste(job: PhotoJob, restorer: Restorer, layout: OutputLayout) -> PhotoJob:
                 job.evidence_maps = [draw_evidence(face.face, face.evidence.log_ratios) for face in fused]
             if whole is not None:
                 job.restored = job.photo.with_pixels(whole)
+            elif layout.has_aligned and job.faces:
+                job.restored = job.photo.in_srgb(job.faces[0])
+                job.warnings += job.restored.warnings
             job.photo = job.work = None
     return job
 

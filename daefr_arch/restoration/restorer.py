@@ -18,7 +18,7 @@ from daefr_arch.faces.detector import FaceDetector, build_detector, center_face
 from daefr_arch.faces.face_mask import FaceParser, feather_mask
 from daefr_arch.faces.fusion import EvidenceFusion
 from daefr_arch.faces.paster import RestoredFace, paste_faces, paste_matrix
-from daefr_arch.io.photo import as_uint8
+from daefr_arch.io.colour_space import colour_space
 from daefr_arch.io.resize import resize_square
 from daefr_arch.restoration.background import BackgroundUpsampler, RealESRGANUpsampler, enlarge_face, enlarge_photo
 from daefr_arch.restoration.face_restorer import FaceRestorer, load_fusion
@@ -205,14 +205,24 @@ class DAEFRRestorer:
         self.last_reports = [work.report for work in works]
         return [self.finish(work, paste_back=paste_back) for work in works]
 
-    def find_faces(self, img: np.ndarray, *, has_aligned: bool = False, only_center_face: bool = False) -> PhotoWork:
+    def find_faces(
+        self,
+        img: np.ndarray,
+        *,
+        has_aligned: bool = False,
+        only_center_face: bool = False,
+        icc_profile: bytes | None = None,
+    ) -> PhotoWork:
         """The first step of `enhance_batch`, of one photo: checks it, detects its faces and aligns them.
+
+        icc_profile: of the photo, None for sRGB. Networks see sRGB, the crops are sRGB, the result has the photo's
+        colours; raises ValueError where it is damaged.
 
         The three steps may run in different threads, each in one at a time: `photo_folder` overlaps them.
         """
-        work = PhotoWork(_checked(img))
+        work = PhotoWork(_checked(img), colours=colour_space(icc_profile) if icc_profile else None)
         if has_aligned:
-            work.crops, work.report.faces = [self._aligned_crop(work.img)], [FaceReport()]
+            work.crops, work.report.faces = [self._aligned_crop(work.seen(work.img))], [FaceReport()]
         else:
             self._detect(work, only_center_face)
         return work
@@ -225,13 +235,13 @@ class DAEFRRestorer:
                 f'has_aligned: expected a square aligned face, got {width}x{height} pixels: '
                 'leave out has_aligned (--has_aligned), so that faces are found and aligned'
             )
-        return resize_square(as_uint8(img), max(self.face_size, height))
+        return resize_square(img, max(self.face_size, height))
 
     def _detect(self, work: PhotoWork, only_center_face: bool) -> None:
         """Detects and aligns."""
         start = time.perf_counter()
         height, width = work.img.shape[:2]
-        faces = self.detector.detect(as_uint8(work.img))
+        faces = self.detector.detect(work.seen(work.img))
         if only_center_face and faces:
             faces = [center_face(faces, height, width)]
         for face in faces:
@@ -246,7 +256,7 @@ class DAEFRRestorer:
             side = own_side(matrix, self.face_size)
             matrix = enlarged_alignment(matrix, side / self.face_size)
             work.matrices.append(matrix)
-            work.crops.append(as_uint8(crop_face(work.img, matrix, side, border_mode='smooth')))
+            work.crops.append(work.seen(crop_face(work.img, matrix, side, border_mode='smooth')))
             work.report.faces.append(report)
         work.report.seconds['detect'] = time.perf_counter() - start
 
@@ -295,8 +305,10 @@ class DAEFRRestorer:
         What is pasted is the change of the photo; where an upsampler has drawn the photo anew, it is the face.
         """
         pasted = [
-            RestoredFace(fused.face if self.bg_upsampler else fused.change, self._mask(fused.face), matrix)
-            for fused, matrix in zip(work.restored, work.matrices, strict=True)
+            RestoredFace(
+                work.face(fused) if self.bg_upsampler else work.change(crop, fused), self._mask(fused.face), matrix
+            )
+            for crop, fused, matrix in zip(work.crops, work.restored, work.matrices, strict=True)
             if fused is not None and (self.bg_upsampler or fused.change.any())
         ]
         if self.face_upsampler is not None:
@@ -314,7 +326,7 @@ class DAEFRRestorer:
             face = fused.face
             if img is not None:
                 matrix = cv2.invertAffineTransform(paste_matrix(work.matrices[index], self.upscale))
-                face = as_uint8(crop_face(img, matrix, len(crop)))
+                face = work.seen(crop_face(img, matrix, len(crop)))
             report.identity = float(embedder.embed(crop) @ embedder.embed(face))
 
 

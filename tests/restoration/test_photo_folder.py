@@ -15,7 +15,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, PngImagePlugin
 from skimage.data import astronaut
 
 from daefr_arch.errors import OutputError, StorageError, UsageError
@@ -563,3 +563,21 @@ def test_results_behind_a_link_to_another_file_system(tmp_path, face, monkeypatc
         assert run([tmp_path / 'a.png'], layout) == Counter(ok=1)
     assert len(files(layout.root)) == 6
     assert read_image(layout.photo(tmp_path / 'a.png')).pixels.shape == (320, 240, 3)
+
+
+@pytest.mark.parametrize(
+    ('extension', 'lost'),
+    [
+        ('png', []),
+        ('jpg', ['JPEG cannot hold transparency', 'JPEG cannot hold the PNG text "parameters"']),
+        ('webp', ['WEBP cannot hold the PNG text "parameters"']),
+    ],
+)
+def test_the_report_names_what_the_result_s_format_cannot_hold(tmp_path, face, extension, lost):
+    text = PngImagePlugin.PngInfo()
+    text.add_text('parameters', 'seed 1')
+    Image.fromarray(np.dstack((face, face[..., 0]))).save(tmp_path / 'a.png', pnginfo=text)
+    layout = OutputLayout(tmp_path / 'out', extension=extension)
+    run([tmp_path / 'a.png'], layout)
+    (line,) = lines(layout.root)
+    assert line['warnings'] == [f'{words}: it is lost' for words in lost]
