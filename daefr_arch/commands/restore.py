@@ -158,4 +158,4 @@ def run(args: argparse.Namespace) -> int:
     failed = counts['partial'] + counts['error']
     if not failed:
         return OK
-    return FAILED if counts['error'] == len(sources) else PARTIAL
+    return FAILED if counts['error'] == len(found) else PARTIAL  # what was done before counts as done

@@ -149,6 +149,7 @@ def test_exit_code_3_when_one_of_a_folder_cannot_be_read(run, photos, tmp_path):
     assert run(photos) == exit_codes.PARTIAL
     report = (tmp_path / 'out/report.jsonl').read_text().splitlines()
     assert [json.loads(line)['status'] for line in report] == ['ok', 'error', 'ok']
+    assert run(photos, '--skip_existing') == exit_codes.PARTIAL  # two are done, though not by this run
 
 
 def test_running_again(run, photos, tmp_path, caplog):
