@@ -17,17 +17,11 @@ __all__ = ['DAEFRRestorer', '__version__', 'register']
 def register() -> None:
     """Registers everything of this package in BasicSR's registries. Calling it again changes nothing."""
     from daefr_arch import archs, compat, data, losses, metrics, models
-    from daefr_arch.registration import import_modules
+    from daefr_arch.registration import SUFFIXES, import_modules
 
     compat.apply()
     compat.forget_dropped_modules()
-    for package, suffix in (
-        (archs, 'arch'),
-        (losses, 'loss'),
-        (data, 'dataset'),
-        (metrics, 'metric'),
-        (models, 'model'),
-    ):
+    for package, suffix in zip((archs, losses, data, metrics, models), SUFFIXES, strict=True):
         import_modules(package, suffix)
     from daefr_arch.models import training_run
 

@@ -22,6 +22,7 @@ TINY = {
     'num_res_blocks': 1,
     'attn_resolutions': [16],
 }
+TABLE_5 = {'attn_resolutions': [], 'mid_blocks': False, 'resampling': 'bilinear', 'quant_convs': False}
 TINY_DAEFR = TINY | {'dim_embd': 64, 'n_head': 8, 'n_layers': 2, 'dim_mlp': 128}
 
 

@@ -13,8 +13,9 @@ from daefr_arch.data.degradation_dataset import check_images
 from daefr_arch.errors import InputError, WeightsError
 from daefr_arch.models import training_run
 from daefr_arch.options.checks import first_difference
-from daefr_arch.options.option_file import force_options, read_option_file, resolved_option_file
+from daefr_arch.options.option_file import force_options, imported_modules, read_option_file, resolved_option_file
 from daefr_arch.options.run_options import check_run_options
+from daefr_arch.registration import import_projects
 
 RESULT_TYPES = ('DAEFR', 'DAEFRCodebook')  # the networks that a training is for; the others are discriminators
 
@@ -105,6 +106,7 @@ def read_training(file: Path, forced: Sequence[str] = ()) -> Training:
         InputError: the file cannot be read, or its options are wrong.
     """
     options = force_options(read_option_file(file), forced)
+    import_projects(imported_modules(options))
     try:
         check_run_options(options, is_train=True)
     except InputError as error:

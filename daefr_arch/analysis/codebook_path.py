@@ -60,7 +60,7 @@ def _required(path: str, domain: str, autoencoder: DAEFRCodebook | None) -> DAEF
 
 def check_fit(first: DAEFRCodebook, second: DAEFRCodebook) -> None:
     """Raises InputError unless both take images of one size and have features of one shape (d, r, r)."""
-    shapes = [(net.resolution, net.quant_conv.out_channels, latent_size(net)) for net in (first, second)]
+    shapes = [(net.resolution, net.codebook.embedding.embedding_dim, latent_size(net)) for net in (first, second)]
     if shapes[0] != shapes[1]:
         described = ' and '.join(f'{size} px images with {d}x{r}x{r} features' for size, d, r in shapes)
         raise InputError(f'the two autoencoders do not fit each other: {described}')

@@ -6,9 +6,24 @@ from typing import Annotated, cast
 from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
-from daefr_arch.archs.layers import AttentionBlock, Downsample, GroupNormSiLU, ResidualBlock, Upsample
+from daefr_arch.archs.layers import AttentionBlock, GroupNormSiLU, Resampling, ResidualBlock, downsample, upsample
 
 Levels = Annotated[Sequence[PositiveInt], Field(min_length=1)]  # a multiple of channels each
+
+
+def quant_conv(in_channels: int, out_channels: int, present: bool) -> nn.Module:
+    """The 1x1 convolution before or after the codebook, or nothing where it is not `present`.
+
+    Raises ValueError where nothing would have to change the number of channels.
+    """
+    if present:
+        return nn.Conv2d(in_channels, out_channels, 1)
+    if in_channels != out_channels:
+        raise ValueError(
+            'without quant_convs: expected z_channels and embed_dim to be the same, '
+            f'got {in_channels} and {out_channels} channels'
+        )
+    return nn.Identity()
 
 
 class _Middle(nn.Module):
@@ -58,6 +73,8 @@ class Encoder(nn.Module):
         num_res_blocks: int,
         attn_resolutions: Sequence[int],
         z_channels: int,
+        mid_blocks: bool,
+        resampling: Resampling,
     ) -> None:
         super().__init__()
         if resolution % 2 ** (len(ch_mult) - 1):
@@ -67,11 +84,11 @@ class Encoder(nn.Module):
         channels, last = ch, len(ch_mult) - 1
         for level, multiplier in enumerate(ch_mult):
             out_channels = ch * multiplier
-            resample = nn.Identity() if level == last else Downsample(out_channels)
+            resample = nn.Identity() if level == last else downsample(resampling, out_channels)
             attention = resolution >> level in attn_resolutions
             self.down.append(_Level(channels, out_channels, num_res_blocks, attention, resample))
             channels = out_channels
-        self.mid = _Middle(channels)
+        self.mid = _Middle(channels) if mid_blocks else nn.Identity()
         self.norm_out = GroupNormSiLU(channels)
         self.conv_out = nn.Conv2d(channels, z_channels, 3, padding=1)
 
@@ -95,15 +112,17 @@ class Decoder(nn.Module):
         num_res_blocks: int,
         attn_resolutions: Sequence[int],
         z_channels: int,
+        mid_blocks: bool,
+        resampling: Resampling,
     ) -> None:
         super().__init__()
         channels = ch * ch_mult[-1]
         self.conv_in = nn.Conv2d(z_channels, channels, 3, padding=1)
-        self.mid = _Middle(channels)
+        self.mid = _Middle(channels) if mid_blocks else nn.Identity()
         levels: list[nn.Module] = []
         for level in reversed(range(len(ch_mult))):
             out_channels = ch * ch_mult[level]
-            resample = nn.Identity() if level == 0 else Upsample(out_channels)
+            resample = nn.Identity() if level == 0 else upsample(resampling, out_channels)
             attention = resolution >> level in attn_resolutions
             levels.insert(0, _Level(channels, out_channels, num_res_blocks + 1, attention, resample))
             channels = out_channels

@@ -8,8 +8,8 @@ from basicsr.utils.registry import ARCH_REGISTRY
 from pydantic import PositiveInt
 from torch import Tensor, nn
 
-from daefr_arch.archs.autoencoder import Decoder, Encoder, Levels
-from daefr_arch.archs.layers import GroupedChannels, check_image_batch
+from daefr_arch.archs.autoencoder import Decoder, Encoder, Levels, quant_conv
+from daefr_arch.archs.layers import GroupedChannels, Resampling, check_image_batch
 from daefr_arch.archs.quantizer import VectorQuantizer
 
 
@@ -39,6 +39,10 @@ class DAEFRCodebook(nn.Module):
         z_channels: channels of the encoder's output.
         embed_dim: channels of the codes.
         codebook_size: number N of codes.
+        mid_blocks: residual block, attention, residual block at the lowest resolution (as released); Table 5 has none.
+        resampling: 'strided' (strided convolution down, nearest and convolution up, as released) or 'bilinear', with a
+            convolution, both ways (Table 5).
+        quant_convs: 1x1 convolutions before and after the codebook (as released); Table 5 has none.
 
     Raises ValueError or TypeError for images of another size, channel count or dtype.
     """
@@ -53,19 +57,22 @@ class DAEFRCodebook(nn.Module):
         z_channels: PositiveInt = 256,
         embed_dim: PositiveInt = 256,
         codebook_size: PositiveInt = 1024,
+        mid_blocks: bool = True,
+        resampling: Resampling = 'strided',
+        quant_convs: bool = True,
     ) -> None:
         super().__init__()
         self.resolution = resolution
-        sizes = (resolution, ch, ch_mult, num_res_blocks, attn_resolutions, z_channels)
+        sizes = (resolution, ch, ch_mult, num_res_blocks, attn_resolutions, z_channels, mid_blocks, resampling)
         self.encoder = Encoder(*sizes)
-        self.quant_conv = nn.Conv2d(z_channels, embed_dim, 1)
+        self.quant_conv = quant_conv(z_channels, embed_dim, quant_convs)
         self.codebook = VectorQuantizer(codebook_size, embed_dim)
-        self.post_quant_conv = nn.Conv2d(embed_dim, z_channels, 1)
+        self.post_quant_conv = quant_conv(embed_dim, z_channels, quant_convs)
         self.decoder = Decoder(*sizes)
 
     def encode(self, x: Tensor) -> Tensor:
         """Image batch (B, 3, R, R) in [-1, 1], RGB -> feature Z (B, d, r, r), not quantised."""
-        check_image_batch(x, 3, self.resolution, self.quant_conv.weight)
+        check_image_batch(x, 3, self.resolution, self.encoder.conv_in.weight)
         return self.quant_conv(self.encoder(x))
 
     def decode(self, feature: Tensor) -> Tensor:

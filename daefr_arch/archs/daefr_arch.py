@@ -9,9 +9,16 @@ from basicsr.utils.registry import ARCH_REGISTRY
 from pydantic import NonNegativeInt, PositiveInt
 from torch import Tensor, nn
 
-from daefr_arch.archs.autoencoder import Decoder, Encoder, Levels
-from daefr_arch.archs.fusion import LQControl, build_fusion
-from daefr_arch.archs.layers import GroupedChannels, TransformerLayer, check_image_batch, to_tokens
+from daefr_arch.archs.autoencoder import Decoder, Encoder, Levels, quant_conv
+from daefr_arch.archs.fusion import Fusion, LQControl, build_fusion
+from daefr_arch.archs.layers import (
+    GroupedChannels,
+    Resampling,
+    TransformerLayer,
+    check_image_batch,
+    nan_unless_finite,
+    to_tokens,
+)
 from daefr_arch.archs.quantizer import VectorQuantizer
 
 ENCODERS = ('dual', 'hq', 'lq')
@@ -25,6 +32,10 @@ class Prediction(NamedTuple):
     logits: Tensor
     fused_feature: Tensor
     lq_feature: Tensor | None
+
+    def mark(self, restored: Tensor) -> Tensor:
+        """The faces (B, 3, R, R) that were decoded from it; NaN where it is not finite, of which argmax makes codes."""
+        return nan_unless_finite(restored, *(part for part in self if part is not None))
 
 
 def sine_position_embedding(side: int, channels: int) -> Tensor:
@@ -45,10 +56,10 @@ class DAEFR(nn.Module):
     """Dual Associated Encoder for Face Restoration (Tsai et al., ICLR 2024); the defaults are the paper's sizes.
 
     forward: degraded faces (B, 3, R, R) in [-1, 1], RGB -> (restored (B, 3, R, R), logits (B, r * r, N),
-    fused_feature (B, d, r, r)).
+    fused_feature (B, d, r, r)). A face whose features or logits are not finite is NaN.
 
     Args:
-        resolution: side R of the faces in pixels; this and the next seven are DAEFRCodebook's.
+        resolution: side R of the faces in pixels; this and all up to quant_convs are DAEFRCodebook's.
         ch: channels of the first level.
         ch_mult: each level's multiple of them.
         num_res_blocks: residual blocks a level of the encoder (the decoder has one more).
@@ -56,11 +67,16 @@ class DAEFR(nn.Module):
         z_channels: channels of the encoder's output.
         embed_dim: channels of the codes.
         codebook_size: number N of codes.
+        mid_blocks: residual block, attention, residual block at the lowest resolution (as released); Table 5 has none.
+        resampling: 'strided' (strided convolution down, nearest and convolution up, as released) or 'bilinear', with a
+            convolution, both ways (Table 5).
+        quant_convs: 1x1 convolutions before and after the codebook (as released); Table 5 has none.
         dim_embd: width of the transformer.
         n_head: its heads.
         n_layers: its layers.
         dim_mlp: width of its MLPs.
-        fusion: 'mhca' (Eq. 9, as released), 'mhca_ffn' (Eq. 10) or 'linear' (Table 2 (d)).
+        fusion: 'mhca' (as released: Eq. 9 with norms and a residual), 'mhca_ffn' (that and Eq. 10), 'paper' (Eq. 9 and
+            10 to the letter) or 'linear' (Table 2 (d)).
         fusion_heads: heads of the cross-attention.
         position_embedding: 'learned' (as released) or 'sine' (the paper).
         encoders: 'dual', or one of 'hq' and 'lq' alone, then without fusion (Table 2 (a), (b)).
@@ -79,11 +95,14 @@ class DAEFR(nn.Module):
         z_channels: PositiveInt = 256,
         embed_dim: PositiveInt = 256,
         codebook_size: PositiveInt = 1024,
+        mid_blocks: bool = True,
+        resampling: Resampling = 'strided',
+        quant_convs: bool = True,
         dim_embd: PositiveInt = 512,
         n_head: PositiveInt = 8,
         n_layers: NonNegativeInt = 9,
         dim_mlp: PositiveInt = 1024,
-        fusion: Literal['mhca', 'mhca_ffn', 'linear'] = 'mhca',
+        fusion: Fusion = 'mhca',
         fusion_heads: PositiveInt = 8,
         position_embedding: Literal['learned', 'sine'] = 'learned',
         encoders: Literal['dual', 'hq', 'lq'] = 'dual',
@@ -100,11 +119,11 @@ class DAEFR(nn.Module):
             raise ValueError("lq_control needs the LQ encoder: expected encoders 'dual' or 'lq', got 'hq'")
         self.resolution = resolution
         self.latent_size = resolution >> (len(ch_mult) - 1)
-        sizes = (resolution, ch, ch_mult, num_res_blocks, attn_resolutions, z_channels)
+        sizes = (resolution, ch, ch_mult, num_res_blocks, attn_resolutions, z_channels, mid_blocks, resampling)
         self.hq_encoder = Encoder(*sizes) if encoders != 'lq' else None
-        self.hq_quant_conv = nn.Conv2d(z_channels, embed_dim, 1) if encoders != 'lq' else None
+        self.hq_quant_conv = quant_conv(z_channels, embed_dim, quant_convs) if encoders != 'lq' else None
         self.lq_encoder = Encoder(*sizes) if encoders != 'hq' else None
-        self.lq_quant_conv = nn.Conv2d(z_channels, embed_dim, 1) if encoders != 'hq' else None
+        self.lq_quant_conv = quant_conv(z_channels, embed_dim, quant_convs) if encoders != 'hq' else None
         self.fusion = build_fusion(fusion, embed_dim, fusion_heads) if encoders == 'dual' else None
         if position_embedding == 'learned':
             self.position_embedding = nn.Parameter(torch.zeros(self.latent_size**2, dim_embd))
@@ -115,15 +134,15 @@ class DAEFR(nn.Module):
         self.transformer = nn.ModuleList(TransformerLayer(dim_embd, n_head, dim_mlp) for _ in range(n_layers))
         self.code_head = nn.Sequential(nn.LayerNorm(dim_embd), nn.Linear(dim_embd, codebook_size, bias=False))
         self.codebook = VectorQuantizer(codebook_size, embed_dim)
-        self.post_quant_conv = nn.Conv2d(embed_dim, z_channels, 1)
+        self.post_quant_conv = quant_conv(embed_dim, z_channels, quant_convs)
         self.decoder = Decoder(*sizes)
         self.lq_codebook = VectorQuantizer(codebook_size, embed_dim) if lq_control else None
         self.lq_control = LQControl(embed_dim) if lq_control else None
 
     def encode(self, x: Tensor) -> tuple[Tensor | None, Tensor | None]:
         """Faces (B, 3, R, R) -> features of the HQ and of the LQ encoder, each (B, d, r, r), None where left out."""
-        quant_conv = next(conv for conv in (self.hq_quant_conv, self.lq_quant_conv) if conv is not None)
-        check_image_batch(x, 3, self.resolution, quant_conv.weight)
+        encoder = next(encoder for encoder in (self.hq_encoder, self.lq_encoder) if encoder is not None)
+        check_image_batch(x, 3, self.resolution, encoder.conv_in.weight)
         hq_feature = lq_feature = None
         if self.hq_encoder is not None and self.hq_quant_conv is not None:
             hq_feature = self.hq_quant_conv(self.hq_encoder(x))
@@ -163,6 +182,7 @@ class DAEFR(nn.Module):
         self, x: Tensor, s_lq: float | None = None, code_only: bool = False
     ) -> tuple[Tensor | None, Tensor, Tensor]:
         """See the class; with `code_only` the decoder does not run and restored is None (training stage 3)."""
-        logits, fused, lq_feature = self.predict(x)
-        restored = None if code_only else self.decode(logits.argmax(2), lq_feature, s_lq)
+        prediction = self.predict(x)
+        logits, fused, lq_feature = prediction
+        restored = None if code_only else prediction.mark(self.decode(logits.argmax(2), lq_feature, s_lq))
         return restored, logits, fused

@@ -1,20 +1,40 @@
 """Fusion of the two encoders' features (Sec. 3.3), and the control of the LQ feature (appendix C)."""
 
+from typing import Literal
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from daefr_arch.archs.layers import AttentionBlock, ResidualBlock, to_map, to_tokens
+from daefr_arch.archs.layers import AttentionBlock, MultiHeadAttention, ResidualBlock, to_map, to_tokens
 
-FUSIONS = ('mhca', 'mhca_ffn', 'linear')
+Fusion = Literal['mhca', 'mhca_ffn', 'paper', 'linear']
+FUSIONS: tuple[Fusion, ...] = ('mhca', 'mhca_ffn', 'paper', 'linear')
 
 
-class MHCAFFNFusion(nn.Module):
-    """Multi-head cross-attention, LayerNorm and a feed-forward network of two convolutions (Eq. 9 and 10)."""
+class PlainCrossAttention(nn.Module):
+    """Eq. 9 as it stands: query of the LQ feature, key and value of the HQ feature, no norm before, no residual."""
 
     def __init__(self, channels: int, heads: int) -> None:
         super().__init__()
-        self.mhca = AttentionBlock(channels, heads, cross=True)
+        self.attention = MultiHeadAttention(channels, heads)
+
+    def forward(self, hq_feature: Tensor, lq_feature: Tensor) -> Tensor:
+        query, context = to_tokens(lq_feature), to_tokens(hq_feature)
+        return to_map(self.attention(query, context, context), *hq_feature.shape[2:])
+
+
+class MHCAFFNFusion(nn.Module):
+    """Cross-attention, LayerNorm and a feed-forward network of two convolutions, GELU between them (Eq. 10).
+
+    Args:
+        channels: of the features.
+        mhca: the cross-attention, forward(hq_feature, lq_feature).
+    """
+
+    def __init__(self, channels: int, mhca: nn.Module) -> None:
+        super().__init__()
+        self.mhca = mhca
         self.norm = nn.LayerNorm(channels)
         self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
         self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
@@ -51,7 +71,9 @@ def build_fusion(name: str, channels: int, heads: int) -> nn.Module:
     if name == 'mhca':
         return AttentionBlock(channels, heads, cross=True)
     if name == 'mhca_ffn':
-        return MHCAFFNFusion(channels, heads)
+        return MHCAFFNFusion(channels, AttentionBlock(channels, heads, cross=True))
+    if name == 'paper':
+        return MHCAFFNFusion(channels, PlainCrossAttention(channels, heads))
     if name == 'linear':
         return LinearFusion(channels)
     raise ValueError(f'expected fusion to be one of {FUSIONS}, got {name!r}')

@@ -1,6 +1,6 @@
 """Blocks that the encoders, the decoder, the fusion and the transformer share. Feature maps are (B, C, H, W)."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
@@ -12,6 +12,8 @@ from daefr_arch.kernels import can_fuse
 
 GROUPS = 32  # of every GroupNorm (Table 5)
 GroupedChannels = Annotated[int, Field(gt=0, multiple_of=GROUPS)]  # of maps that a GroupNorm takes
+Resampling = Literal['strided', 'bilinear']
+RESAMPLINGS: tuple[Resampling, ...] = ('strided', 'bilinear')
 
 
 def check_image_batch(x: Tensor, channels: int, size: int | None, parameter: Tensor) -> None:
@@ -23,6 +25,15 @@ def check_image_batch(x: Tensor, channels: int, size: int | None, parameter: Ten
         raise TypeError(f'expected a floating-point image batch in [-1, 1], got {x.dtype}')
     if x.dtype != parameter.dtype and not torch.is_autocast_enabled(x.device.type):
         raise TypeError(f'expected an image batch of {parameter.dtype}, like the parameters, got {x.dtype}')
+
+
+def nan_unless_finite(images: Tensor, *causes: Tensor) -> Tensor:
+    """The images (B, C, H, W), NaN throughout where one of `causes`, (B, ...) each, is not finite in that item.
+
+    argmax and argmin make a valid code of NaN, so that what failed before a codebook would look like a result after it.
+    """
+    finite = torch.stack([cause.isfinite().flatten(1).all(1) for cause in causes]).all(0)
+    return images.masked_fill(~finite[:, None, None, None], torch.nan)
 
 
 def to_tokens(feature: Tensor) -> Tensor:
@@ -167,6 +178,43 @@ class Upsample(nn.Module):
         folded = nn.ConvTranspose2d(channels, channels, 4, stride=2, padding=1, device='meta')
         folded.weight, folded.bias = nn.Parameter(kernel, requires_grad=False), self.conv.bias
         return folded
+
+
+class BilinearDownsample(nn.Module):
+    """Bilinear to half the size and a 3x3 convolution (Table 5): (B, C, H, W) -> (B, C, H/2, W/2)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv_after = nn.Conv2d(channels, channels, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv_after(F.avg_pool2d(x, 2))  # each sample lies in the middle of four pixels: their mean
+
+
+class BilinearUpsample(nn.Module):
+    """Bilinear to twice the size and a 3x3 convolution (Table 5): (B, C, H, W) -> (B, C, 2H, 2W)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv_after = nn.Conv2d(channels, channels, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv_after(F.interpolate(x, scale_factor=2, mode='bilinear'))
+
+
+def downsample(resampling: Resampling, channels: int) -> nn.Module:
+    """(B, C, H, W) -> (B, C, H/2, W/2), as `resampling` has it. Raises ValueError for an unknown name.
+
+    The modules of the two ways name their convolutions differently, so that a checkpoint tells them apart.
+    """
+    if resampling not in RESAMPLINGS:
+        raise ValueError(f'expected resampling to be one of {RESAMPLINGS}, got {resampling!r}')
+    return BilinearDownsample(channels) if resampling == 'bilinear' else Downsample(channels)
+
+
+def upsample(resampling: Resampling, channels: int) -> nn.Module:
+    """(B, C, H, W) -> (B, C, 2H, 2W), the counterpart of `downsample`."""
+    return BilinearUpsample(channels) if resampling == 'bilinear' else Upsample(channels)
 
 
 class TransformerLayer(nn.Module):

@@ -2,27 +2,23 @@
 
 import argparse
 import logging
-from typing import TYPE_CHECKING
 
 from daefr_arch import choices
 from daefr_arch.commands.arguments import (
-    add_batch_size,
-    add_detection_model,
-    add_device,
     add_has_aligned,
     add_input,
-    add_offline,
     add_output,
     count,
-    count_or_none,
-    number,
     output_file,
     share,
     upscale,
 )
-
-if TYPE_CHECKING:
-    from daefr_arch.restoration.restorer import DAEFRRestorer
+from daefr_arch.commands.restorer_arguments import (
+    add_background_arguments,
+    add_detection_arguments,
+    add_model_arguments,
+    build_restorer,
+)
 
 _logger = logging.getLogger(__name__)
 
@@ -35,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_output(parser, 'made if missing', default='results')
     _add_face_arguments(parser.add_argument_group('faces'))
     _add_photo_arguments(parser.add_argument_group('whole photo'))
-    _add_model_arguments(parser.add_argument_group('model'))
+    add_model_arguments(parser.add_argument_group('model'))
     _add_file_arguments(parser.add_argument_group('files'))
 
 
@@ -52,27 +48,10 @@ def _add_face_arguments(group: argparse._ArgumentGroup) -> None:
         help="fidelity: 0 for the network's face alone, 1 for all of the photo that could be evidence; if not given, "
         'each band of each place is taken from the photo as far as it shows the face',
     )
-    add_detection_model(group)
-    group.add_argument('--detection_weights', metavar='FILE', help='weights of the named detection model')
-    group.add_argument(
-        '--detection_score',
-        type=share,
-        default=choices.SCORE_THRESHOLD,
-        metavar='SCORE',
-        help='fainter detections are left out',
-    )
-    group.add_argument(
-        '--min_face_size',
-        type=number(0),
-        default=choices.MIN_FACE_SIZE,
-        metavar='PIXELS',
-        help='so are smaller faces, in pixels of the input',
-    )
-    group.add_argument('--mask', choices=('feather', 'parse'), default='feather', help='soft square or parsed outline')
+    add_detection_arguments(group)
     group.add_argument(
         '--identity_weights', metavar='FILE', help='ONNX face embedding: the report says how similar faces stay'
     )
-    group.add_argument('--parse_weights', metavar='FILE', help='weights of ParseNet, instead of a download')
 
 
 def _add_photo_arguments(group: argparse._ArgumentGroup) -> None:
@@ -83,17 +62,7 @@ def _add_photo_arguments(group: argparse._ArgumentGroup) -> None:
         metavar='SCALE',
         help='size of the result over that of the input',
     )
-    group.add_argument(
-        '--bg_upsampler', type=str.lower, choices=('none', 'realesrgan'), default='none', help='none: Lanczos'
-    )
-    group.add_argument('--bg_weights', metavar='FILE', help='weights of Real-ESRGAN x2 or x4, instead of a download')
-    group.add_argument(
-        '--bg_tile',
-        type=count_or_none,
-        default=400,
-        metavar='PIXELS',
-        help='tile of Real-ESRGAN; 0: no tiles',
-    )
+    add_background_arguments(group)
     group.add_argument(
         '--face_upsample', action='store_true', help='enlarge restored faces with --bg_upsampler before pasting'
     )
@@ -101,20 +70,6 @@ def _add_photo_arguments(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         '--evidence_map', action='store_true', help='also write pictures of what is evidence and what is a guess'
     )
-
-
-def _add_model_arguments(group: argparse._ArgumentGroup) -> None:
-    group.add_argument('--model', default='daefr-lite', help='daefr-lite (comes with the package) or daefr (download)')
-    group.add_argument('--model_path', metavar='FILE', help='weight file instead: safetensors, .pth or official .ckpt')
-    add_device(group)
-    group.add_argument(
-        '--precision', choices=choices.PRECISIONS, default='auto', help='auto: the fastest of the device'
-    )
-    add_batch_size(group)
-    group.add_argument(
-        '--compile', action='store_true', help='torch.compile: takes minutes, less from the second start on; for GPUs'
-    )
-    add_offline(group)
 
 
 def _add_file_arguments(group: argparse._ArgumentGroup) -> None:
@@ -130,11 +85,13 @@ def _add_file_arguments(group: argparse._ArgumentGroup) -> None:
         '--report',
         type=output_file,
         metavar='FILE',
-        help='a JSON line for each photo; report.jsonl in the output folder if not given',
+        help='gets a JSON line for each photo, behind what it holds; report.jsonl in the output folder if not given',
     )
     existing = group.add_mutually_exclusive_group()
     existing.add_argument('--overwrite', action='store_true', help='replace results that exist (else: an error)')
-    existing.add_argument('--skip_existing', action='store_true', help='leave out inputs whose result exists')
+    existing.add_argument(
+        '--skip_existing', action='store_true', help='leave out inputs whose result exists and is reported'
+    )
     group.add_argument(
         '--max_pixels',
         type=count,
@@ -147,10 +104,12 @@ def _add_file_arguments(group: argparse._ArgumentGroup) -> None:
 def run(args: argparse.Namespace) -> int:
     """Restores the photos; returns OK, PARTIAL if some failed, FAILED if all did."""
     from daefr_arch.commands.exit_codes import FAILED, OK, PARTIAL
-    from daefr_arch.errors import InputError, UsageError
+    from daefr_arch.errors import InputError, StorageError, UsageError
     from daefr_arch.io.image_listing import list_images
-    from daefr_arch.restoration.output_layout import OutputLayout, plan_outputs
+    from daefr_arch.restoration.output_layout import OutputLayout
+    from daefr_arch.restoration.output_plan import plan_outputs
     from daefr_arch.restoration.photo_folder import restore_photos
+    from daefr_arch.restoration.photo_source import photo_sources
 
     layout = OutputLayout(
         args.output,
@@ -161,26 +120,29 @@ def run(args: argparse.Namespace) -> int:
         evidence_maps=args.evidence_map,
     )
     existing = 'overwrite' if args.overwrite else 'skip' if args.skip_existing else 'refuse'
-    found = list_images(args.input)
-    sources = plan_outputs(found, layout, existing=existing)
+    report = args.report or layout.root / 'report.jsonl'
+    found = photo_sources(list_images(args.input))
+    sources = plan_outputs(found, layout, report=report, existing=existing)
     if len(sources) < len(found):
         _logger.info('%d of %d photos have results already', len(found) - len(sources), len(found))
     try:
-        restorer = _build_restorer(args)
+        restorer = build_restorer(args)
     except InputError as error:
         raise UsageError(str(error)) from error
-    result = restore_photos(
-        restorer,
-        sources,
-        layout,
-        report=args.report or layout.root / 'report.jsonl',
-        append=args.skip_existing,
-        only_center_face=args.only_center_face,
-        weight=args.weight,
-        draw_box=args.draw_box,
-        max_pixels=args.max_pixels,
-        progress=len(sources) > 1,
-    )
+    try:
+        result = restore_photos(
+            restorer,
+            sources,
+            layout,
+            report=report,
+            only_center_face=args.only_center_face,
+            weight=args.weight,
+            draw_box=args.draw_box,
+            max_pixels=args.max_pixels,
+            progress=len(sources) > 1,
+        )
+    except StorageError as error:
+        raise StorageError(f'{error}; {GO_ON}') from error
     counts = result.counts
     _logger.info(
         '%d restored, %d without a face, %d from damaged files, %d with faces that failed, %d failed: %s',
@@ -197,29 +159,3 @@ def run(args: argparse.Namespace) -> int:
     if not failed:
         return OK
     return FAILED if counts['error'] == len(sources) else PARTIAL
-
-
-def _build_restorer(args: argparse.Namespace) -> 'DAEFRRestorer':
-    from daefr_arch.restoration.restorer import DAEFRRestorer
-
-    return DAEFRRestorer(
-        args.model,
-        model_path=args.model_path,
-        upscale=args.upscale,
-        device=args.device,
-        precision=args.precision,
-        batch_size=args.batch_size,
-        compile=args.compile,
-        detector=args.detection_model,
-        det_weights=args.detection_weights,
-        det_score=args.detection_score,
-        min_face_size=args.min_face_size,
-        bg_upsampler=None if args.bg_upsampler == 'none' else args.bg_upsampler,
-        bg_weights=args.bg_weights,
-        bg_tile=args.bg_tile,
-        face_upsample=args.face_upsample,
-        mask=args.mask,
-        parse_weights=args.parse_weights,
-        identity_weights=args.identity_weights,
-        offline=args.offline,
-    )

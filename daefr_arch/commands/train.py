@@ -15,6 +15,13 @@ def add_pipeline_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('-opt', '--opt', required=True, metavar='FILE', help='option file (.yml)')
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm'], default='none', help='pytorch: torchrun')
     parser.add_argument('--debug', action='store_true', help='print and save often, no TensorBoard')
+    parser.add_argument(
+        '--import',
+        dest='modules',
+        nargs='+',
+        metavar='MODULE',
+        help='modules or packages of yours that register networks, losses, datasets, metrics or models',
+    )
     parser.add_argument('--force_yml', nargs='+', metavar='KEY=VALUE', help='override options: train:ema_decay=0.999')
 
 
@@ -22,6 +29,7 @@ def pipeline_arguments(args: argparse.Namespace) -> list[str]:
     """The arguments again, as BasicSR's parser reads them."""
     arguments = ['-opt', args.opt, '--launcher', args.launcher]
     arguments += [f'--{name}' for name in ('auto_resume', 'debug') if getattr(args, name, False)]
+    arguments += ['--import', *args.modules] if args.modules else []
     return [*arguments, *(['--force_yml', *args.force_yml] if args.force_yml else [])]
 
 

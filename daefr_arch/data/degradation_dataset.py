@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from basicsr.utils import img2tensor
 from basicsr.utils.registry import DATASET_REGISTRY
-from pydantic import NonNegativeInt, PositiveInt
+from pydantic import PositiveInt
 from torch.utils.data import Dataset
 from torchvision.transforms.functional import normalize
 
@@ -24,7 +24,7 @@ from daefr_arch.data.draw_sampler import Draw
 from daefr_arch.data.image_source import ImageSource, open_source
 from daefr_arch.errors import InputError
 from daefr_arch.io.resize import resize_square
-from daefr_arch.options.dataset import DATASET, DatasetOptions, IOBackend
+from daefr_arch.options.dataset import DATASET, IOBackend, SeededDatasetOptions
 from daefr_arch.options.kinds import Colour
 from daefr_arch.options.registered import declared
 from daefr_arch.options.section import OptionError
@@ -32,14 +32,19 @@ from daefr_arch.options.section import OptionError
 _logger = logging.getLogger('basicsr')  # the log of the training run
 
 
-class DegradationDatasetOptions(DegradationRanges, DatasetOptions):
+# keys of GFPGAN's FFHQDegradationDataset
+_OF_GFPGAN = ('color_jitter_prob', 'color_jitter_shift', 'color_jitter_pt_prob', 'gray_prob', 'gt_gray')
+_COMPONENTS = ('crop_components', 'component_path', 'eye_enlarge_ratio')
+
+
+class DegradationDatasetOptions(DegradationRanges, SeededDatasetOptions):
     """Faces of a folder or an LMDB, degraded by Eq. 8 while they are read."""
 
     instead: ClassVar[Mapping[str, str]] = {
         'out_size': 'it is called gt_size here',
         'meta_info': 'it is called meta_info_file here, as in most of BasicSR',
-        'color_jitter_prob': 'Eq. 8 has no such step: leave it out',
-        'gray_prob': 'Eq. 8 has no such step: leave it out',
+        **dict.fromkeys(_OF_GFPGAN, 'Eq. 8 has no such step: leave it out'),
+        **dict.fromkeys(_COMPONENTS, 'no stage has losses of parts of the face: leave it out'),
     }
 
     dataroot_gt: str
@@ -58,8 +63,6 @@ class DegradationDatasetOptions(DegradationRanges, DatasetOptions):
     """of the normalisation, RGB"""
     target: Literal['gt', 'lq'] = 'gt'
     """lq: yield the degraded image as gt too, for stage 1 LQ"""
-    seed: NonNegativeInt = 0
-    """of order and degradation"""
     on_corrupt: Literal['error', 'skip'] = 'error'
     """skip: log and count images that cannot be read, and take the next ones"""
 
@@ -114,7 +117,7 @@ class DAEFRDegradationDataset(Dataset):
         section, closed = declared(type(self), DegradationDatasetOptions)
         self.opt = opt
         self.options = cast(DegradationDatasetOptions, section.read(opt, (where,), closed=closed))
-        self.seed = self.options.seed  # DrawSampler's
+        self.seed = self.options.seed or 0  # DrawSampler's
         self.source = self.options.open_source()
         # one flag for each image, in memory that worker processes share with this one
         self._corrupt = torch.zeros(len(self.source), dtype=torch.uint8).share_memory_()

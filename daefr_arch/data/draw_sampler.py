@@ -1,7 +1,6 @@
 """The order of training samples, as a pure function of (seed, epoch): what a resumed run needs to repeat it exactly."""
 
 from collections.abc import Iterator, Sized
-from typing import cast
 
 import numpy as np
 from torch.utils.data import Sampler
@@ -33,22 +32,26 @@ class DrawSampler(Sampler[int]):
 
     Takes the place of BasicSR's EnlargedSampler, with the same first four arguments. Process `rank` takes every
     `num_replicas`-th position: the batches of all processes together are those of a single process whose batch is
-    `num_replicas` times larger.
+    `num_replicas` times larger. Where they do not share an epoch evenly, its first samples come again at its end.
 
     Args:
-        dataset: whose length counts; its attribute `seed`, if it has one, seeds the order (else 0).
+        dataset: whose length counts.
         num_replicas: processes that take part.
         rank: of this process.
         ratio: an epoch holds each sample this many times.
+        seed: of the order; None: the dataset's attribute of that name, or 0 where it has none.
     """
 
-    def __init__(self, dataset: Sized, num_replicas: int, rank: int, ratio: int = 1) -> None:
+    def __init__(
+        self, dataset: Sized, num_replicas: int, rank: int, ratio: int = 1, *, seed: int | None = None
+    ) -> None:
         self.dataset = dataset
         self.num_replicas = num_replicas
         self.rank = rank
-        self.seed = cast(int, getattr(dataset, 'seed', 0))
+        self.seed: int = getattr(dataset, 'seed', 0) if seed is None else seed
         self.epoch = 0
-        self.num_samples = -(-len(dataset) * ratio // num_replicas)
+        self.epoch_size = len(dataset) * ratio
+        self.num_samples = -(-self.epoch_size // num_replicas)
         self.total_size = self.num_samples * num_replicas
         self._resumed = (0, 0)
 
@@ -62,10 +65,10 @@ class DrawSampler(Sampler[int]):
 
     def __iter__(self) -> Iterator[int]:
         epoch = self.epoch
-        order = np.random.default_rng([self.seed, epoch]).permutation(self.total_size) % len(self.dataset)
+        order = np.random.default_rng([self.seed, epoch]).permutation(self.epoch_size) % len(self.dataset)
         start = self._resumed[1] if epoch == self._resumed[0] else 0
         for position in range(self.rank + start * self.num_replicas, self.total_size, self.num_replicas):
-            yield Draw(int(order[position]), epoch, position)
+            yield Draw(int(order[position % self.epoch_size]), epoch, position)
 
     def __len__(self) -> int:
         return self.num_samples

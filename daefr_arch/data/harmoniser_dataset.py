@@ -7,19 +7,19 @@ import numpy as np
 import torch
 from basicsr.utils import img2tensor
 from basicsr.utils.registry import DATASET_REGISTRY
-from pydantic import NonNegativeInt, PositiveInt
+from pydantic import PositiveInt
 from torch.utils.data import Dataset
 
 from daefr_arch.data.draw_sampler import Draw
 from daefr_arch.data.face_warp import warp_face
 from daefr_arch.data.image_source import open_source
 from daefr_arch.errors import InputError
-from daefr_arch.options.dataset import DatasetOptions, IOBackend
+from daefr_arch.options.dataset import IOBackend, SeededDatasetOptions
 from daefr_arch.options.kinds import Share
 from daefr_arch.options.registered import declared
 
 
-class HarmoniserDatasetOptions(DatasetOptions):
+class HarmoniserDatasetOptions(SeededDatasetOptions):
     """Photos, what a restoration network made of them, and the truth, from strips."""
 
     dataroot_gt: str
@@ -32,8 +32,6 @@ class HarmoniserDatasetOptions(DatasetOptions):
     """flip half of the samples"""
     vary: Share = 0.0
     """how often a network's face is varied, so that other networks fit as well"""
-    seed: NonNegativeInt = 0
-    """of order and variation"""
 
 
 @DATASET_REGISTRY.register()
@@ -59,7 +57,7 @@ class DAEFRHarmoniserDataset(Dataset):
         where = f'dataset {opt.get("name", type(self).__name__)}'
         self.opt = opt
         self.options = cast(HarmoniserDatasetOptions, section.read(opt, (where,), closed=closed))
-        self.seed = self.options.seed  # DrawSampler's
+        self.seed = self.options.seed or 0  # DrawSampler's
         self.source = open_source(self.options.dataroot_gt, self.options.io_backend)
 
     def __len__(self) -> int:

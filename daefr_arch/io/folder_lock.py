@@ -12,14 +12,18 @@ LOCK = '.daefr.lock'
 
 
 @contextmanager
-def locked_folder(folder: Path) -> Iterator[None]:
-    """Holds the folder, which must be there. The system lets it go when the process ends, however it does.
+def locked_folder(folder: Path, file: Path | None = None) -> Iterator[None]:
+    """Holds the folder. The system lets it go when the process ends, however it does.
+
+    Args:
+        folder: which must be there, unless `file` is given.
+        file: that is locked, outside of a folder that may be renamed; None: one in it.
 
     Raises:
         UsageError: another process holds it.
         OutputError: the folder cannot be written to.
     """
-    path = folder / LOCK
+    path = file or folder / LOCK
     lock = FileLock(path)
     try:
         lock.acquire(timeout=0)

@@ -38,4 +38,5 @@ class ProgressBar(tqdm):
     def count(self) -> str:
         """As `3 of 10 photos`, with the bar's description where it has one."""
         what = f' ({self.desc.removesuffix(": ")})' if self.desc else ''
-        return f'{self.n} of {self.total} {self.unit}s{what}'
+        plural = '' if self.unit.endswith('s') else 'es' if self.unit.endswith('ch') else 's'
+        return f'{self.n} of {self.total} {self.unit}{plural}{what}'

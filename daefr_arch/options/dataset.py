@@ -43,5 +43,12 @@ class DatasetOptions(Typed):
     """keep the processes from epoch to epoch"""
 
 
+class SeededDatasetOptions(DatasetOptions):
+    """Of a dataset whose samples are drawn."""
+
+    seed: NonNegativeInt | None = None
+    """of order and random draws; ~: manual_seed in training, else 0: all runs are validated on the same images"""
+
+
 DATASET = Registered('dataset', DATASET_REGISTRY, base=DatasetOptions, takes_opt=True)
 Dataset = Annotated[dict[str, Any], DATASET]

@@ -18,7 +18,8 @@ def read_option_file(path: str | Path) -> dict[str, Any]:
     """The options of a YAML file, merged over those of its `base`, if it names one.
 
     `base` is a path relative to the file; the base may have one too. Mappings are merged key by key; everything else,
-    `~` too, replaces what the base has. A YAML alias of the base is a copy: changing the one leaves the other.
+    `~` too, replaces what the base has; a dataset that a file sets to `~` is left out. A YAML alias of the base is a
+    copy: changing the one leaves the other.
 
     Raises:
         InputError: a file is missing, is no YAML mapping, or is its own base.
@@ -35,7 +36,10 @@ def _read_chain(path: Path, above: tuple[Path, ...]) -> dict[str, Any]:
     base = options.pop(BASE)
     if not isinstance(base, str) or not base:
         raise InputError(f'{path}: {BASE}: expected the path of an option file, got {base!r}')
-    return _merged(_read_chain(path.parent / base, (*above, path)), options)
+    merged = _merged(_read_chain(path.parent / base, (*above, path)), options)
+    if isinstance(datasets := merged.get('datasets'), Mapping):
+        merged['datasets'] = {phase: dataset for phase, dataset in datasets.items() if dataset is not None}
+    return merged
 
 
 def _read_yaml(path: Path, above: tuple[Path, ...]) -> dict[str, Any]:
@@ -86,22 +90,38 @@ def _without_aliases(value: Any) -> Any:
     return [_without_aliases(item) for item in value] if isinstance(value, list) else value
 
 
+def imported_modules(options: Mapping[str, Any]) -> list[str]:
+    """The modules that the option `import` names.
+
+    Raises:
+        InputError: it names none, and is not left out.
+    """
+    value = options.get('import')
+    names = [value] if isinstance(value, str) else value or []
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise InputError(f'import: expected the name of a module or a list of names, got {value!r}')
+    return names
+
+
 @contextmanager
 def resolved_option_file(path: str | Path, entries: Sequence[str] = ()) -> Iterator[str]:
     """A file with the whole options for BasicSR, which reads it and copies it into the experiment's folder.
 
-    It is `path` itself where nothing is to be resolved, else a temporary one of the same name. `entries`: of
-    force_options.
+    It is `path` itself where nothing is to be resolved, else a temporary one of the same name. `val: ~` is left out:
+    BasicSR's --debug takes it for a section. `entries`: of force_options.
 
     Raises:
         InputError: as read_option_file and force_options.
     """
-    options = read_option_file(path)
-    if not entries and BASE not in _read_yaml(Path(path), ()):
+    options = force_options(read_option_file(path), entries)
+    without_val = 'val' in options and options['val'] is None
+    if not entries and not without_val and BASE not in _read_yaml(Path(path), ()):
         yield str(path)
         return
+    if without_val:
+        del options['val']
     with tempfile.TemporaryDirectory(prefix='daefr-options-') as folder:
         file = Path(folder) / Path(path).name
-        text = yaml.safe_dump(force_options(options, entries), sort_keys=False)  # ASCII, whatever the locale
+        text = yaml.safe_dump(options, sort_keys=False)  # ASCII, whatever the locale
         file.write_text(f'# {path!s}, resolved\n{text}', encoding='utf-8')
         yield str(file)

@@ -205,7 +205,13 @@ class DistParams(Section):
     """of the first process, with --launcher slurm"""
 
 
-class BasicSRFile(Section):
+# `import` is a word of Python, so that it cannot stand in a class
+_WORDS = 'modules or packages of yours that register networks, losses, datasets, metrics or models; as --import'
+_IMPORT: dict[str, Any] = {'import': (str | Sequence[str] | None, Field(None, description=_WORDS))}
+_Imports: Any = create_model('_Imports', __base__=Section, **_IMPORT)
+
+
+class BasicSRFile(_Imports):
     """The file of a run, as far as BasicSR itself reads it."""
 
     name: Annotated[str, Field(min_length=1)]

@@ -15,7 +15,9 @@ from daefr_arch.options.section import OptionError, Section, annotation_of, fiel
 from daefr_arch.options.signature import OWN
 
 # what BasicSR's parser and trainer write into the options of the file
-ADDED = frozenset({'dist', 'rank', 'world_size', 'root_path', 'auto_resume', 'is_train', 'resume_position'})
+ADDED = frozenset(
+    {'dist', 'rank', 'world_size', 'root_path', 'auto_resume', 'is_train', 'seed_is_drawn', 'resumption', 'epochs'}
+)
 ADDED_PATHS = frozenset({'experiments_root', 'results_root', 'models', 'training_states', 'log', 'visualization'})
 PHASES = {True: ('train', 'val'), False: ('test', 'val')}  # of training, of a test
 

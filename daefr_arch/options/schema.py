@@ -11,7 +11,7 @@ from typing import Any, Literal
 from pydantic import Field, create_model
 from pydantic.json_schema import models_json_schema
 
-from daefr_arch.options.dataset import DATASET
+from daefr_arch.options.dataset import DATASET, Dataset
 from daefr_arch.options.documentation import argument_sections, files
 from daefr_arch.options.registered import DEFINITION, LOSS, METRIC, NETWORK, Registered
 from daefr_arch.options.run_file import OPTIMISER, SCHEDULER
@@ -50,10 +50,15 @@ def schema() -> dict[str, Any]:
 
 
 def _of_model(name: str, file: type[Section]) -> type[Section]:
-    """The file of one model, which may have a base."""
+    """The file of one model, which may have a base, and leave out datasets of it."""
     base = Field(None, description='an option file, relative to this one, whose options this one changes')
     model_type = Field(description=file.model_fields['model_type'].description)
-    fields: dict[str, Any] = {'model_type': (Literal[name], model_type), 'base': (str | None, base)}
+    datasets = Field(description=file.model_fields['datasets'].description)
+    fields: dict[str, Any] = {
+        'model_type': (Literal[name], model_type),
+        'base': (str | None, base),
+        'datasets': (dict[str, Dataset | None], datasets),
+    }
     return create_model(f'{name} file', __base__=file, **fields)
 
 

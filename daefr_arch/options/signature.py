@@ -18,7 +18,7 @@ OWN, BASICSR = 'daefr_arch.', 'basicsr.'
 def signature_section(
     function: Callable, *, given: tuple[str, ...] = (), base: type[Section] = Section
 ) -> type[Section]:
-    """The section whose keys are the arguments of `function`.
+    """The section whose keys are the arguments of `function`, and of what gets its **kwargs: its parents' constructors.
 
     Types are this package's annotations, or those of BasicSR's defaults; values for other packages are not checked.
 
@@ -27,22 +27,43 @@ def signature_section(
         given: arguments that the caller adds.
         base: has the keys besides.
     """
-    hints = _hints(function)
-    words = argument_words(function)
     fields: dict[str, Any] = {}
-    for name, parameter in inspect.signature(function).parameters.items():
-        if name in given or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-            continue
-        default = ... if parameter.default is parameter.empty else parameter.default
-        fields[name] = (hints.get(name, Any), Field(default, description=words.get(name)))
+    sources = _sources(function)
+    for source in sources:
+        hints, words = _hints(source), argument_words(source)
+        for name, parameter in inspect.signature(source).parameters.items():
+            if name in fields or name in given or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+                continue
+            default = parameter.default
+            if default is parameter.empty:  # what a parent needs its child may give
+                default = ... if source is sources[0] else None
+            fields[name] = (hints.get(name, Any), Field(default, description=words.get(name)))
     doc = (inspect.getdoc(function) or '').partition('\n\n')[0]
     return create_model(function.__name__, __base__=base, __doc__=doc, **fields)
 
 
 def is_closed(function: Callable) -> bool:
-    """Whether its signature names every key. BasicSR's own **kwargs swallow what they do not know: mistyped keys."""
+    """Whether signatures name every key. BasicSR's own **kwargs swallow what they do not know: mistyped keys."""
+    last = _sources(function)[-1]
+    return last.__module__.startswith(BASICSR) or not _takes_more(last)
+
+
+def _takes_more(function: Callable) -> bool:
     kinds = (parameter.kind for parameter in inspect.signature(function).parameters.values())
-    return function.__module__.startswith(BASICSR) or inspect.Parameter.VAR_KEYWORD not in kinds
+    return inspect.Parameter.VAR_KEYWORD in kinds
+
+
+def _sources(function: Callable) -> list[Callable]:
+    """What the keys are arguments of: a function; of a class, the classes whose constructors it goes through."""
+    if not isinstance(function, type):
+        return [function]
+    sources: list[Callable] = []
+    for cls in function.__mro__:
+        if '__init__' in vars(cls) and cls.__module__ not in ('builtins', 'torch.nn.modules.module'):
+            sources.append(cls)
+            if not _takes_more(cls):
+                break
+    return sources or [function]
 
 
 def _hints(function: Callable) -> dict[str, Any]:

@@ -1,16 +1,19 @@
 import itertools
+from collections import Counter
 
 import pytest
 import torch
 from basicsr.archs import build_network
 
-from tests.golden_parameters import TINY, TINY_DAEFR, image
+from daefr_arch.archs.fusion import build_fusion
+from daefr_arch.archs.layers import AttentionBlock
+from tests.golden_parameters import TABLE_5, TINY, TINY_DAEFR, image
 
 MODES = [
     {'fusion': fusion, 'position_embedding': position}
-    for fusion, position in itertools.product(('mhca', 'mhca_ffn', 'linear'), ('learned', 'sine'))
+    for fusion, position in itertools.product(('mhca', 'mhca_ffn', 'paper', 'linear'), ('learned', 'sine'))
 ]
-MODES += [{'encoders': 'hq'}, {'encoders': 'lq'}, {'lq_control': True}]
+MODES += [TABLE_5, {'encoders': 'hq'}, {'encoders': 'lq'}, {'lq_control': True}]
 
 
 @pytest.mark.parametrize('mode', MODES, ids=str)
@@ -69,9 +72,39 @@ def test_wrong_input(kind, x, error, message):
 
 @pytest.mark.parametrize(
     'options',
-    [{'fusion': 'mean'}, {'encoders': 'both'}, {'position_embedding': 'none'}, {'encoders': 'hq', 'lq_control': True}],
+    [
+        {'fusion': 'mean'},
+        {'resampling': 'bicubic'},
+        {'quant_convs': False, 'embed_dim': 64},
+        {'encoders': 'both'},
+        {'position_embedding': 'none'},
+        {'encoders': 'hq', 'lq_control': True},
+    ],
     ids=str,
 )
 def test_unknown_modes(options):
     with pytest.raises(ValueError, match='expected'):
         build_network({'type': 'DAEFR', **TINY_DAEFR, **options})
+
+
+def test_table_5_has_convolutions_in_residual_blocks_and_where_channels_or_sizes_change_only():
+    network = build_network({'type': 'DAEFRCodebook', **TINY, **TABLE_5, 'num_res_blocks': 2, 'ch_mult': [1, 2, 2]})
+    kinds = Counter(type(module).__name__ for module in network.modules())
+    assert kinds['ResidualBlock'] == 3 * 2 + 3 * 3
+    assert kinds['BilinearDownsample'] == kinds['BilinearUpsample'] == 2
+    assert not kinds.keys() & {'AttentionBlock', 'Downsample', 'Upsample'}
+    shortcuts = 2  # from 32 to 64 channels, and back
+    assert kinds['Conv2d'] == 2 * (2 * 3 + 3 * 3) + shortcuts + 2 + 2 + 4  # of blocks, resampling, first and last ones
+
+
+def test_fusion_paper_is_equations_9_and_10():
+    torch.manual_seed(0)
+    fusion = build_fusion('paper', 32, 1)
+    hq, lq = torch.randn(2, 32, 3, 3), torch.randn(2, 32, 3, 3)
+    attention = fusion.mhca.attention
+    hq_tokens, lq_tokens = (feature.flatten(2).transpose(1, 2) for feature in (hq, lq))
+    query, key, value = attention.q(lq_tokens), attention.k(hq_tokens), attention.v(hq_tokens)
+    attended = attention.proj_out((query @ key.transpose(1, 2) / 32**0.5).softmax(2) @ value)
+    normed = fusion.norm(attended).transpose(1, 2).reshape(2, 32, 3, 3)
+    torch.testing.assert_close(fusion(hq, lq), fusion.conv2(torch.nn.functional.gelu(fusion.conv1(normed))))
+    assert {type(module) for module in fusion.modules()}.isdisjoint({torch.nn.GroupNorm, AttentionBlock})

@@ -5,6 +5,8 @@ from torch.nn import functional as F
 
 from daefr_arch.archs.layers import (
     AttentionBlock,
+    BilinearDownsample,
+    BilinearUpsample,
     Downsample,
     GroupNormSiLU,
     MultiHeadAttention,
@@ -70,6 +72,15 @@ def test_upsample_and_its_folded_form_equal_interpolation_and_convolution():
         strict=True,
     ):
         torch.testing.assert_close(ours, plain)
+
+
+def test_bilinear_resampling_equals_interpolation_and_convolution():
+    torch.manual_seed(0)
+    x = torch.randn(2, 8, 6, 10)
+    down, up = BilinearDownsample(8), BilinearUpsample(8)
+    half, double = (F.interpolate(x, scale_factor=factor, mode='bilinear') for factor in (0.5, 2.0))
+    torch.testing.assert_close(down(x), F.conv2d(half, down.conv_after.weight, down.conv_after.bias, padding=1))
+    torch.testing.assert_close(up(x), F.conv2d(double, up.conv_after.weight, up.conv_after.bias, padding=1))
 
 
 def test_quantizer_finds_the_nearest_codes():

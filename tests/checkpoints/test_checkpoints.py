@@ -9,7 +9,7 @@ from daefr_arch.checkpoints import infer_options, load_lq_codebook, load_stage_n
 from daefr_arch.commands.cli import main
 from daefr_arch.commands.exit_codes import FAILED, OK
 from daefr_arch.errors import WeightsError
-from tests.golden_parameters import TINY, TINY_DAEFR, image, official_state_dict
+from tests.golden_parameters import TABLE_5, TINY, TINY_DAEFR, image, official_state_dict
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,19 @@ def test_foreign_state_dict():
 
 @pytest.mark.parametrize(
     'mode',
-    [{}, {'fusion': 'mhca_ffn'}, {'fusion': 'linear'}, {'encoders': 'hq'}, {'encoders': 'lq'}, {'lq_control': True}],
+    [
+        {},
+        {'fusion': 'mhca_ffn'},
+        {'fusion': 'paper'},
+        {'fusion': 'linear'},
+        {'encoders': 'hq'},
+        {'encoders': 'lq'},
+        {'lq_control': True},
+        TABLE_5,
+        {'resampling': 'bilinear'},
+        {'mid_blocks': False},
+        {'quant_convs': False},
+    ],
     ids=str,
 )
 def test_options_are_read_from_the_tensors(mode):
@@ -68,9 +80,10 @@ def test_options_are_read_from_the_tensors(mode):
     assert {key: inferred[key] for key in options} == options
 
 
-def test_options_of_an_autoencoder():
-    options = {'type': 'DAEFRCodebook', **TINY}
-    inferred = infer_options(build_network(options).state_dict())
+@pytest.mark.parametrize('mode', [{}, TABLE_5], ids=['official', 'paper'])
+def test_options_of_an_autoencoder(mode):
+    options = {'type': 'DAEFRCodebook', **TINY, **mode}
+    inferred = infer_options(build_network(options).state_dict(), resolution=32)
     assert {key: inferred[key] for key in options} == options
 
 
@@ -87,8 +100,12 @@ def test_basicsr_files(key, tmp_path):
         assert torch.equal(loaded(x)[0], network(x)[0])
 
 
-def test_safetensors_need_nothing_else(tmp_path):
-    options = {'type': 'DAEFR', **TINY_DAEFR, 'n_head': 4, 'position_embedding': 'sine'}
+PAPER = {**TABLE_5, 'fusion': 'paper', 'position_embedding': 'sine'}
+
+
+@pytest.mark.parametrize('mode', [{'position_embedding': 'sine'}, PAPER], ids=['sine', 'paper'])
+def test_safetensors_need_nothing_else(tmp_path, mode):
+    options = {'type': 'DAEFR', **TINY_DAEFR, 'n_head': 4, **mode}
     network = build_network(options).eval()
     checkpoints.save_network(tmp_path / 'net.safetensors', network.state_dict(), options)
     loaded = checkpoints.load_network(tmp_path / 'net.safetensors')

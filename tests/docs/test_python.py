@@ -1,6 +1,8 @@
 """The Python and the option files of the documentation run: what a reader copies is what is tested."""
 
 import os
+import runpy
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -11,10 +13,13 @@ import pytest
 from basicsr.archs import build_network
 from skimage.data import astronaut
 
+from daefr_arch import compat
 from daefr_arch.options.option_file import read_option_file
 from daefr_arch.options.run_options import check_run_options
+from daefr_arch.registration import import_projects
 from tests.docs.pages import DOCS, PAGES, ROOT, Block, blocks, name
 from tests.models.stages import write_faces
+from tests.video.films import write_film
 
 WITH_PYTHON = [page for page in PAGES if any(block.file is None for block in blocks(page, 'python'))]
 WITH_OPTIONS = [page for page in PAGES if blocks(page, 'yaml')]
@@ -27,6 +32,7 @@ def place(tmp_path, monkeypatch):
     (tmp_path / 'photos').mkdir()
     for file in ('photo.jpg', 'photos/astronaut.png'):
         cv2.imwrite(str(tmp_path / file), np.ascontiguousarray(astronaut()[..., ::-1]))
+    write_film(tmp_path / 'film.mp4', 3, faces=False)
     (tmp_path / 'options').mkdir()
     for folder in (path for path in (ROOT / 'options').iterdir() if path.is_dir()):
         (tmp_path / 'options' / folder.name).symlink_to(folder)
@@ -71,8 +77,7 @@ def test_faces_are_cut_out_where_they_are_large_enough(place):
 def test_option_files_are_understood(page, place):
     _write(page, 'python', place)
     if page == HOWTO:
-        __import__('edge_loss')
-        __import__('noisy_daefr')
+        import_projects(['edge_loss', 'noisy_daefr', 'tinted_dataset'])
     files = _write(page, 'yaml', place)
     assert files
     for block in files:
@@ -82,18 +87,36 @@ def test_option_files_are_understood(page, place):
             build_network(options['network_g'])
 
 
-def test_a_loss_of_ones_own_trains(place):
+def test_a_loss_of_ones_own_trains_by_a_program(place):
     _write(HOWTO, 'python', place)
     _write(HOWTO, 'yaml', place)
     write_faces(place / 'datasets/tiny')
-    (command,) = (line for block in blocks(HOWTO, '') for line in block.text.splitlines() if 'train_mine' in line)
+    lines = (line for block in blocks(HOWTO, '') for line in block.text.splitlines())
+    (program, *arguments) = next(line.split()[1:] for line in lines if line.startswith('python '))
+    compat.forget_log_file()
+    with compat.command_line([*arguments, '--force_yml', 'train:total_iter=2', 'logger:print_freq=1']):
+        runpy.run_path(program, run_name='__main__')
+    assert 'l_pix' in next((place / 'experiments/edges').glob('train_*.log')).read_text()
+    assert (place / 'experiments/edges/models/net_g_latest.pth').is_file()
+
+
+def test_spawned_data_workers_know_a_dataset_of_ones_own(place):
+    """BasicSR spawns them under a launcher; nothing but the option `import` tells them of the dataset."""
+    _write(HOWTO, 'python', place)
+    _write(HOWTO, 'yaml', place)
+    write_faces(place / 'datasets/tiny')
+    with socket.socket() as free:
+        free.bind(('127.0.0.1', 0))
+        port = free.getsockname()[1]
+    environment = {'RANK': '0', 'LOCAL_RANK': '0', 'WORLD_SIZE': '1', 'MASTER_ADDR': '127.0.0.1'}
+    main = 'from daefr_cli import main; main("train")'  # as the console command, which has no module to import again
+    arguments = ['-opt', 'tinted.yml', '--launcher', 'pytorch', '--force_yml', 'val=~', 'train:perceptual_opt=~']
     result = subprocess.run(
-        [sys.executable, *command.split()[1:], '--force_yml', 'train:total_iter=2', 'logger:print_freq=1'],
+        [sys.executable, '-c', main, *arguments, 'train:total_iter=1', 'logger:print_freq=1'],
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, 'PYTHONPATH': str(ROOT)},
+        env={**os.environ, 'PYTHONPATH': str(ROOT), 'MASTER_PORT': str(port), **environment},
     )
     assert result.returncode == 0, result.stderr
     assert 'l_pix' in result.stdout + result.stderr
-    assert (place / 'experiments/edges/models/net_g_latest.pth').is_file()

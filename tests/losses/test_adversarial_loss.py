@@ -19,6 +19,19 @@ def test_vanilla_is_the_form_of_equation_2():
     torch.testing.assert_close(loss.discriminator(real, fake), expected)
 
 
+def test_log_is_equation_2_and_both_sides_play_for_it():
+    torch.manual_seed(0)
+    loss = DAEFRAdversarialLoss(gan_type='log')
+    real, fake = torch.randn(2, 1, 3, 3), torch.randn(2, 1, 3, 3, requires_grad=True)
+    value = real.sigmoid().log().mean() + (1 - fake.sigmoid()).log().mean()
+    torch.testing.assert_close(loss.discriminator(real, fake), -value)
+    torch.testing.assert_close(loss.generator(fake), (1 - fake.sigmoid()).log().mean())
+    parts = loss.discriminator(real, fake), loss.generator(fake)
+    (up,), (down,) = (torch.autograd.grad(part, fake) for part in parts)
+    torch.testing.assert_close(up, -down)
+    assert loss.generator(torch.full((1, 1, 2, 2), 200.0)).isfinite()
+
+
 @pytest.mark.parametrize(
     ('reconstruction', 'adversarial', 'expected'), [(6.0, 2.0, 3.0), (0.0, 1.0, 0.0), (1e6, 0.0, 1e4)]
 )
@@ -44,7 +57,7 @@ def test_start_iteration():
     assert loss.active(30001)
 
 
-@pytest.mark.parametrize('gan_type', ['hinge', 'vanilla'])
+@pytest.mark.parametrize('gan_type', ['hinge', 'log', 'vanilla'])
 def test_gradients(gan_type):
     loss = DAEFRAdversarialLoss(gan_type=gan_type)
     real, fake = (torch.randn(2, 1, 2, 2, dtype=torch.float64, requires_grad=True) for _ in range(2))

@@ -39,6 +39,12 @@ def test_without_codebook_term_only_the_feature_gets_a_gradient():
     assert feature.grad is not None
 
 
+def test_sums_are_those_of_an_image():
+    feature, codes = torch.randn(2, 4, 3, 3), torch.randn(2, 4, 3, 3)
+    loss = DAEFRCodeLoss(beta=0.25, reduction='sum')(feature, codes)
+    torch.testing.assert_close(loss, 1.25 * (feature - codes).square().sum((1, 2, 3)).mean())
+
+
 @pytest.mark.parametrize('form', ['paper', 'official'])
 def test_gradients(form):
     feature, codes = (torch.randn(2, 3, 2, 2, dtype=torch.float64, requires_grad=True) for _ in range(2))
@@ -53,3 +59,5 @@ def test_gradients(form):
 def test_unknown_form():
     with pytest.raises(ValueError, match="got 'vqgan'"):
         DAEFRCodeLoss(form='vqgan')
+    with pytest.raises(ValueError, match="got 'none'"):
+        DAEFRCodeLoss(reduction='none')

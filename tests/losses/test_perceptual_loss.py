@@ -105,7 +105,40 @@ def test_lpips_uses_the_fetched_vgg16(face):
     assert loss(gaussian_blur(face, 7, 1.0), face).item() > 0
 
 
-def test_gradients():
-    distance = FeatureDistance([nn.Conv2d(3, 4, 3), nn.Sequential(nn.SiLU(), nn.Conv2d(4, 2, 3))], [0.5] * 3, [0.5] * 3)
+@pytest.mark.usefixtures('weights_at_hand')
+def test_lpips_cannot_be_another_distance():
+    with pytest.raises(ValueError, match="got 'none' and 'mean'"):
+        DAEFRPerceptualLoss('lpips', feature_norm='none')
+
+
+def _two_slices(**options):
+    torch.manual_seed(0)
+    slices = [nn.Conv2d(3, 4, 3), nn.Sequential(nn.SiLU(), nn.Conv2d(4, 2, 3))]
+    return FeatureDistance(slices, [0.5] * 3, [0.5] * 3, **options).double()
+
+
+@pytest.mark.parametrize('feature_norm', ['none', 'unit'])
+def test_sums_and_means_by_hand(feature_norm):
+    x, y = (torch.rand(2, 3, 8, 8, dtype=torch.float64) for _ in range(2))
+    sums, means = (_two_slices(feature_norm=feature_norm, reduction=reduction) for reduction in ('sum', 'mean'))
+    squared = []
+    for a, b in ((sums.slices[0](x), sums.slices[0](y)), [nn.Sequential(*sums.slices)(image) for image in (x, y)]):
+        if feature_norm == 'unit':
+            a, b = (f / f.norm(dim=1, keepdim=True) for f in (a, b))
+        squared.append((a - b).square())
+    torch.testing.assert_close(sums(x, y), sum(s.sum((1, 2, 3)) for s in squared))
+    places = (s.sum(1) if feature_norm == 'unit' else s.mean(1) for s in squared)
+    torch.testing.assert_close(means(x, y), sum(p.mean((1, 2)) for p in places) / 2)
+
+
+@pytest.mark.parametrize('options', [{'feature_norm': 'l2'}, {'reduction': 'none'}], ids=str)
+def test_unknown_distances(options):
+    with pytest.raises(ValueError, match='expected'):
+        _two_slices(**options)
+
+
+@pytest.mark.parametrize('options', [{}, {'feature_norm': 'none', 'reduction': 'sum'}], ids=str)
+def test_gradients(options):
+    distance = _two_slices(**options)
     x, y = (torch.rand(1, 3, 6, 6, dtype=torch.float64, requires_grad=True) for _ in range(2))
-    assert torch.autograd.gradcheck(distance.double(), (x, y))
+    assert torch.autograd.gradcheck(distance, (x, y))

@@ -54,6 +54,19 @@ def test_by_hand():
     assert losses.code_index.item() == pytest.approx(2 * torch.tensor(2.0).log().item())
 
 
+def test_sums_are_those_of_an_image():
+    torch.manual_seed(0)
+    logits, indices = torch.randn(2, 9, 5), torch.randint(5, (2, 9))
+    fused, codes = torch.randn(2, 4, 3, 3), torch.randn(2, 4, 3, 3)
+    loss = DAEFRPredictionLoss(reduction='sum')(logits, fused, indices, codes)
+    torch.testing.assert_close(loss.feature, 10 * (fused - codes).square().sum((1, 2, 3)).mean())
+    log_probability = logits.log_softmax(2).gather(2, indices[..., None])
+    torch.testing.assert_close(loss.code_index, -log_probability.sum((1, 2)).mean())
+    means = DAEFRPredictionLoss()(logits, fused, indices, codes)
+    balance, balance_of_means = (losses.feature / losses.code_index for losses in (loss, means))
+    torch.testing.assert_close(balance, 4 * balance_of_means)  # d = 4 values a place
+
+
 def test_float64_gradients_and_none_for_the_target():
     logits = torch.randn(2, 4, 5, dtype=torch.float64, requires_grad=True)
     fused, codes = (torch.randn(2, 3, 2, 2, dtype=torch.float64, requires_grad=True) for _ in range(2))

@@ -37,7 +37,11 @@ def read_options(name: str) -> dict:
 
 def tiny_options(stage: str, work: Path) -> dict:
     """options/tiny/<stage>.yml as BasicSR parses it, for one CPU process, with every path under `work`."""
-    options = read_options(f'tiny/{stage}')
+    return one_process(read_options(f'tiny/{stage}'), work)
+
+
+def one_process(options: dict, work: Path) -> dict:
+    """Options of a file as BasicSR parses them, for one CPU process, with every path under `work`."""
     for phase, dataset in options['datasets'].items():
         dataset |= {'phase': phase, 'dataroot_gt': str(work / 'faces')}
     experiment = work / 'experiments' / options['name']

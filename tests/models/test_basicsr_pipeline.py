@@ -58,7 +58,7 @@ def test_trains_as_the_command_does_and_resumes(options: dict, tmp_path: Path) -
     weights = _as_a_program(theirs, str(child))
     torch.testing.assert_close(weights, expected, rtol=0, atol=0)
     copied = yaml.safe_load((theirs / 'experiments/run/child.yml').read_text())
-    assert copied == options | {'scale': 1}
+    assert copied | {'val': None} == options | {'scale': 1}
 
     file = _write(options, resumed)
     training_run.run(['-opt', file], root=resumed)
@@ -105,7 +105,7 @@ def _foreign(folder: Path) -> dict:
 
 def test_a_model_of_basicsr_resumes_on_a_cpu(tmp_path: Path) -> None:
     """Its states are BasicSR's, and its model loads what path.pretrain_network_g names."""
-    opt = _foreign(tmp_path)
+    opt = _foreign(tmp_path) | {'datasets': {}}
     resume = train_pipeline.__globals__['load_resume_state']
     assert resume(opt) is None
     (tmp_path / 'training_states').mkdir()
@@ -115,7 +115,11 @@ def test_a_model_of_basicsr_resumes_on_a_cpu(tmp_path: Path) -> None:
     assert resume(opt) == state
     assert opt['path']['pretrain_network_g'] == str(tmp_path / 'models/net_g_20.pth')
     torch.save({'weights': 1}, tmp_path / 'training_states/30.state')
-    with pytest.raises(WeightsError, match=r'30\.state is not a training state: expected epoch, iter, optimizers'):
+    assert resume(opt) == state
+    (passed_over,) = opt['resumption'].passed_over
+    assert '30.state is not a training state: expected epoch, iter, optimizers' in passed_over
+    opt |= {'auto_resume': False, 'path': opt['path'] | {'resume_state': str(tmp_path / 'training_states/30.state')}}
+    with pytest.raises(WeightsError, match=r'30\.state is not a training state'):
         resume(opt)
 
 

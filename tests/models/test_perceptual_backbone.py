@@ -17,10 +17,10 @@ def at_hand(monkeypatch):
     """The backbones whose weights can be had; each is one convolution."""
     names = {'efficientnet_lite0'}
 
-    def build(name):
+    def build(name, feature_norm, reduction):
         if name not in names:
             raise WeightsError(f'{name} is not at hand')
-        return FeatureDistance([torch.nn.Conv2d(3, 4, 3)], [0.5] * 3, [0.5] * 3)
+        return FeatureDistance([torch.nn.Conv2d(3, 4, 3)], [0.5] * 3, [0.5] * 3, feature_norm, reduction)
 
     monkeypatch.setattr(perceptual_loss, 'build_perceptual_distance', build)
     return names

@@ -79,8 +79,14 @@ def test_forced_values_are_basicsrs(entry, value):
     assert force_options({'train': {'lr': 1}}, [entry]) == {'train': {'lr': value}}
 
 
+def test_a_dataset_of_the_base_is_left_out_by_an_empty_one(tmp_path):
+    (tmp_path / 'base.yml').write_text('datasets: {train: {name: a}, val: {name: b}}\nval: {save_img: false}\n')
+    (tmp_path / 'file.yml').write_text('base: base.yml\ndatasets: {val: ~}\nval: ~\n')
+    assert read_option_file(tmp_path / 'file.yml') == {'datasets': {'train': {'name': 'a'}}, 'val': None}
+
+
 def test_a_file_without_base_goes_through_unchanged():
-    file = ROOT / 'options/tiny/control.yml'
+    file = ROOT / 'options/official/stage1_hq.yml'
     with resolved_option_file(file) as resolved:
         assert resolved == str(file)
 
@@ -90,6 +96,12 @@ def test_the_shipped_rows_are_resolved_to_the_same_values():
     with resolved_option_file(file) as resolved:
         assert yaml.safe_load(Path(resolved).read_text()) == read_option_file(file)
     assert read_option_file(file)['train']['optim_g']['lr'] == 1.44e-4
+
+
+def test_basicsr_debugs_a_file_without_validation(tmp_path):
+    file = _run(tmp_path, SHORT, '--debug')
+    assert read_option_file(file)['val'] is None
+    assert (tmp_path / 'experiments/debug_child/models/net_g_latest.pth').is_file()
 
 
 def _run(tmp_path, child, *arguments):
@@ -112,7 +124,7 @@ SHORT = {'train': {'total_iter': 1, 'gan_opt': None, 'perceptual_opt': None}, 'v
 def test_training_gets_the_whole_options_and_copies_them(tmp_path):
     file = _run(tmp_path, SHORT, '--force_yml', 'train:ema_decay=0.5')
     copied = tmp_path / 'experiments/child/child.yml'
-    assert yaml.safe_load(copied.read_text()) == read_option_file(file)
+    assert yaml.safe_load(copied.read_text()) | {'val': None} == read_option_file(file)
     assert 'ema_decay: 0.5' in next((tmp_path / 'experiments/child').glob('train_*.log')).read_text()
     assert (tmp_path / 'experiments/child/models/net_g_latest.pth').is_file()
 

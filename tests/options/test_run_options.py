@@ -7,10 +7,12 @@ import torch
 from basicsr.utils.registry import ARCH_REGISTRY, DATASET_REGISTRY, LOSS_REGISTRY, METRIC_REGISTRY, MODEL_REGISTRY
 from torch import nn
 
+from daefr_arch.archs.codebook_arch import DAEFRCodebook
 from daefr_arch.archs.daefr_arch import DAEFR
 from daefr_arch.data.degradation_dataset import DAEFRDegradationDataset
 from daefr_arch.errors import UsageError
 from daefr_arch.losses.code_loss import DAEFRCodeLoss
+from daefr_arch.losses.perceptual_loss import DAEFRPerceptualLoss
 from daefr_arch.models.codebook_model import DAEFRCodebookModel
 from daefr_arch.options.machine import check_launcher, check_machine
 from daefr_arch.options.option_file import force_options
@@ -50,7 +52,7 @@ STAGE1, STAGE2, STAGE3, CONTROL = 'tiny/stage1_hq', 'tiny/stage2_association', '
         (STAGE1, 'train.optim_g.betas', [0.5], r'expected list of 2 numbers of at least 0, below 1, got \[0.5\]'),
         (STAGE1, 'train.scheduler.milestones', 100, 'expected list of integers above 0, got 100'),
         (STAGE1, 'train.pixel_opt.loss_weight', 'one', "expected number, got 'one'"),
-        (STAGE1, 'train.gan_opt.gan_type', 'hing', "expected hinge or vanilla .*, got 'hing'"),
+        (STAGE1, 'train.gan_opt.gan_type', 'hing', "expected hinge or log or vanilla .*, got 'hing'"),
         (STAGE1, 'train.codebook_opt.moving_average', -1, 'expected number of at least 0, below 1, got -1'),
         (STAGE1, 'train.net_d_iters', 2, r'expected 1, got 2 .*gan_opt\.start_iteration'),
         (STAGE1, 'network_g.ch', 30, 'expected integer above 0, a multiple of 32, got 30'),
@@ -69,6 +71,8 @@ STAGE1, STAGE2, STAGE3, CONTROL = 'tiny/stage1_hq', 'tiny/stage2_association', '
         (STAGE1, 'datasets.train.use_hflip', 1, 'expected true or false, got 1'),
         (STAGE1, 'datasets.train.out_size', 32, 'called gt_size here'),
         (STAGE1, 'datasets.train.meta_info', 'x.txt', 'called meta_info_file here'),
+        (STAGE1, 'datasets.train.color_jitter_shift', 20, 'Eq. 8 has no such step'),
+        (STAGE1, 'datasets.train.crop_components', True, 'no stage has losses of parts of the face'),
         (STAGE1, 'val.metrics.psnr.better', 'larger', "expected higher or lower, got 'larger'"),
         (STAGE1, 'logger.print_freq', 0, 'expected integer above 0, got 0'),
         (STAGE1, 'num_gpu', -1, 'expected integer of at least 0 or auto, got -1'),
@@ -77,7 +81,7 @@ STAGE1, STAGE2, STAGE3, CONTROL = 'tiny/stage1_hq', 'tiny/stage2_association', '
         (STAGE1, 'path.param_key_g', 'ema', "expected params or params_ema or ~, got 'ema'"),
         (STAGE1, 'path.ignore_resume_networks', ['network_x'], "there is no 'network_x' in this file; did you mean"),
         (STAGE2, 'train.association_opt.temperature', 0, 'expected number above 0, got 0'),
-        (STAGE3, 'network_g.fusion', 'mhc', "expected mhca or mhca_ffn or linear, got 'mhc'"),
+        (STAGE3, 'network_g.fusion', 'mhc', "expected mhca or mhca_ffn or paper or linear, got 'mhc'"),
         (CONTROL, 'train.s_lq', 2, 'expected number from 0 to 1, got 2'),
         (CONTROL, 'val.s_lq', -1, 'expected number from 0 to 1, got -1'),
         (CONTROL, 'network_g.lq_control', False, 'expected true, there is no control module'),
@@ -253,12 +257,46 @@ def test_a_users_subclasses_pass(registered):
     options['train'] |= {'my_switch': True}
     options['train']['code_opt'] = {'type': 'MyLoss', 'my_weight': 1, 'beta': 0.3}
     options['datasets']['train'] |= {'type': 'MyDataset', 'my_crop': 3}
-    options['network_g'] = {'type': 'MyNetwork', 'my_width': 5, 'ch': 64}
+    options['network_g'] = {'type': 'MyNetwork', 'my_width': 5, 'ch': 64, 'resolution': 32}
     options['val']['metrics']['mine'] = {'type': 'my_metric', 'window': 3}
     assert check_run_options(options, is_train=True).train.domain == 'hq'
     options['train']['domain'] = 'lr'  # what the base declares is still checked
     with pytest.raises(OptionError, match=r'train\.domain'):
         check_run_options(options, is_train=True)
+
+
+def test_a_subclass_with_kwargs_has_its_parents_arguments(registered):
+    class MyNetwork(DAEFRCodebook):
+        def __init__(self, my_width: int = 3, **kwargs):
+            super().__init__(**kwargs)
+
+    class MyNarrowNetwork(MyNetwork):
+        pass
+
+    class MyLoss(DAEFRPerceptualLoss):
+        """Knows what its parent needs."""
+
+        def __init__(self, **kwargs):
+            super().__init__(backbone='vgg19', **kwargs)
+
+    class MyOpenLoss(nn.Module):
+        def __init__(self, power=2, **kwargs):
+            super().__init__()
+
+    for registry, item in (
+        *((ARCH_REGISTRY, network) for network in (MyNetwork, MyNarrowNetwork)),
+        *((LOSS_REGISTRY, loss) for loss in (MyLoss, MyOpenLoss)),
+    ):
+        registered(registry, item)
+    for network in ('MyNetwork', 'MyNarrowNetwork'):
+        given = {**read_options(STAGE1)['network_g'], 'type': network, 'my_width': 4}
+        check_run_options(_changed(STAGE1, 'network_g', given), is_train=True)
+        with pytest.raises(OptionError, match=r"network_g: unknown .*'codebok_size'; did you mean 'codebook_size'"):
+            check_run_options(_changed(STAGE1, 'network_g', {**given, 'codebok_size': 4}), is_train=True)
+        with pytest.raises(OptionError, match=r'network_g\.ch: expected integer above 0, a multiple of 32, got 30'):
+            check_run_options(_changed(STAGE1, 'network_g', {**given, 'ch': 30}), is_train=True)
+    check_run_options(_changed(STAGE1, 'train.pixel_opt', {'type': 'MyLoss', 'loss_weight': 2}), is_train=True)
+    check_run_options(_changed(STAGE1, 'train.pixel_opt', {'type': 'MyOpenLoss', 'anything': 2}), is_train=True)
 
 
 def test_users_own_classes_pass_and_their_arguments_are_known(registered):

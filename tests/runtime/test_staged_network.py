@@ -10,6 +10,7 @@ from daefr_arch.runtime.face_network import FaceNetwork
 from daefr_arch.runtime.precision import StagePrecisions
 from daefr_arch.runtime.staged_network import StagedNetwork
 from tests.faces.photos import FakeNetwork
+from tests.golden_parameters import TABLE_5
 
 SIZES = {'resolution': 32, 'ch': 32, 'ch_mult': (1, 2), 'num_res_blocks': 1, 'n_layers': 1, 'dim_embd': 64}
 FLOAT32 = StagePrecisions('fp32', 'fp32', 'fp32')
@@ -37,6 +38,16 @@ def test_float32_is_the_network_itself(network: DAEFR, x: torch.Tensor, s_lq: fl
     staged = StagedNetwork(network, FLOAT32)
     torch.testing.assert_close(staged(x, s_lq), network(x, s_lq=s_lq)[0])
     assert staged.network.decoder.conv_in is network.decoder.conv_in
+
+
+def test_the_papers_network_runs_in_stages(x: torch.Tensor) -> None:
+    torch.manual_seed(0)
+    network = DAEFR(**SIZES | TABLE_5, fusion='paper', position_embedding='sine').eval().requires_grad_(False)
+    staged = StagedNetwork(network, FLOAT32)
+    torch.testing.assert_close(staged(x, None), network(x)[0])
+    half = StagedNetwork(network, StagePrecisions('bf16', 'fp32', 'bf16'))(x, None)
+    assert half.dtype == torch.float32
+    assert half.isfinite().all()
 
 
 def test_a_large_batch_is_computed_in_parts(network: DAEFR, monkeypatch: pytest.MonkeyPatch) -> None:
