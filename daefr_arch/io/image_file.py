@@ -38,7 +38,7 @@ _J2K_SIZE = b'\xff\x4f\xff\x51'  # start of a JPEG 2000 code stream, then its si
 _logger = logging.getLogger(__name__)
 
 
-def read_image(path: str | Path, *, max_pixels: int = MAX_PIXELS, page: int = 0) -> Photo:
+def read_image(path: str | Path, *, max_pixels: int = MAX_PIXELS, page: int = 0, whole: bool = False) -> Photo:
     """Reads an image file: upright (EXIF orientation applied), BGR, 16-bit samples and alpha kept.
 
     CMYK becomes sRGB through its colour profile; of an animation the first frame is read. Of a file that is cut or
@@ -49,12 +49,15 @@ def read_image(path: str | Path, *, max_pixels: int = MAX_PIXELS, page: int = 0)
         path: the file; its content, not its name, says what format it is.
         max_pixels: the largest width x height that is decoded.
         page: of a TIFF file, counted from 0 as `page_count` counts them.
+        whole: refuse damaged files, of which nothing is to be learned or measured.
 
     Raises:
         InputError: not a file, not an image, damaged, without such a page, or larger than `max_pixels`.
     """
     try:
         photo = _decoded(read_contents(Path(path), page=page, max_pixels=max_pixels), max_pixels)
+        if photo.damaged and whole:
+            raise InputError(photo.warnings[0])
         if photo.damaged:
             _logger.warning('%s: %s', path, photo.warnings[0])
         return photo

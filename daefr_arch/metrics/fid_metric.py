@@ -68,7 +68,9 @@ class FID(SetMetric):
     def _statistics(self, reference: str | Path) -> FeatureStatistics:
         path = locate('inception_ffhq_512') if reference == FFHQ else Path(reference)
         if path.is_dir():
-            return FeatureStatistics.of([self.features(as_uint8(read_image(p).pixels)) for p in list_images(path)])
+            return FeatureStatistics.of(
+                [self.features(as_uint8(read_image(p, whole=True).pixels)) for p in list_images(path)]
+            )
         return FeatureStatistics.read(path)
 
     @torch.inference_mode()
