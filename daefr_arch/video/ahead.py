@@ -77,7 +77,7 @@ class StepClock:
     def add(self, name: str, seconds: float) -> None:
         """Counts these seconds for the step."""
         with self._lock:
-            self.seconds[name] += seconds
+            self.seconds[name] += seconds  # type: ignore[assignment]  a Counter counts in any unit
 
     def timed(self, name: str, items: Iterator[Item]) -> Iterator[Item]:
         """The same items; what getting them takes is counted for the step."""
