@@ -1,4 +1,4 @@
-# make demo: restore the sample photos; make test: the whole test suite. Both install what is missing into .venv.
+# make demo: restore the sample photos; make web: a page to drop photos on; make test: the whole test suite. Both install what is missing into .venv.
 # Elsewhere and otherwise: make test PYTHON=python3.10 VENV=/tmp/oldest CONSTRAINTS=constraints-oldest.txt
 PYTHON ?= python3
 VENV ?= .venv
@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS)
 INSTALLED_FROM := pyproject.toml setup.py $(CONSTRAINTS)
 
-.PHONY: install demo picture test fuzz lint format docs bench table clean
+.PHONY: install demo web picture test fuzz lint format docs bench table clean
 
 $(VENV)/.runtime: $(INSTALLED_FROM)
 	$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12) and "Python 3.10 to 3.12 is needed, this is " + sys.version.split()[0])'
@@ -25,6 +25,13 @@ install: $(VENV)/.runtime
 
 demo: $(VENV)/.runtime
 	$(BIN)/daefr demo --output demo
+
+$(VENV)/.web: $(VENV)/.runtime
+	$(PIP) --no-build-isolation -e '.[web]'
+	touch $@
+
+web: $(VENV)/.web
+	$(BIN)/daefr web
 
 # the picture of README.md
 picture: demo

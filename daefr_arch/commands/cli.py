@@ -24,6 +24,7 @@ from daefr_arch.version import __version__
 COMMANDS = {
     'restore': ('restore', 'restore the faces of photos'),
     'video': ('video', 'restore the faces of a film'),
+    'web': ('web', 'open a local page to drop photos on'),
     'demo': ('demo', 'restore the embedded sample photos'),
     'train': ('train', 'train a stage from an option file'),
     'test': ('test', "run an option file of options/test through BasicSR's test pipeline"),

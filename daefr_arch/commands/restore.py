@@ -85,11 +85,13 @@ def _add_file_arguments(group: argparse._ArgumentGroup) -> None:
         '--report',
         type=output_file,
         metavar='FILE',
-        help='a JSON line for each photo; report.jsonl in the output folder if not given',
+        help='gets a JSON line for each photo, behind what it holds; report.jsonl in the output folder if not given',
     )
     existing = group.add_mutually_exclusive_group()
     existing.add_argument('--overwrite', action='store_true', help='replace results that exist (else: an error)')
-    existing.add_argument('--skip_existing', action='store_true', help='leave out inputs whose result exists')
+    existing.add_argument(
+        '--skip_existing', action='store_true', help='leave out inputs whose result exists and is reported'
+    )
     group.add_argument(
         '--max_pixels',
         type=count,
@@ -102,10 +104,12 @@ def _add_file_arguments(group: argparse._ArgumentGroup) -> None:
 def run(args: argparse.Namespace) -> int:
     """Restores the photos; returns OK, PARTIAL if some failed, FAILED if all did."""
     from daefr_arch.commands.exit_codes import FAILED, OK, PARTIAL
-    from daefr_arch.errors import InputError, UsageError
+    from daefr_arch.errors import InputError, StorageError, UsageError
     from daefr_arch.io.image_listing import list_images
-    from daefr_arch.restoration.output_layout import OutputLayout, plan_outputs
+    from daefr_arch.restoration.output_layout import OutputLayout
+    from daefr_arch.restoration.output_plan import plan_outputs
     from daefr_arch.restoration.photo_folder import restore_photos
+    from daefr_arch.restoration.photo_source import photo_sources
 
     layout = OutputLayout(
         args.output,
@@ -116,26 +120,29 @@ def run(args: argparse.Namespace) -> int:
         evidence_maps=args.evidence_map,
     )
     existing = 'overwrite' if args.overwrite else 'skip' if args.skip_existing else 'refuse'
-    found = list_images(args.input)
-    sources = plan_outputs(found, layout, existing=existing)
+    report = args.report or layout.root / 'report.jsonl'
+    found = photo_sources(list_images(args.input))
+    sources = plan_outputs(found, layout, report=report, existing=existing)
     if len(sources) < len(found):
         _logger.info('%d of %d photos have results already', len(found) - len(sources), len(found))
     try:
         restorer = build_restorer(args)
     except InputError as error:
         raise UsageError(str(error)) from error
-    result = restore_photos(
-        restorer,
-        sources,
-        layout,
-        report=args.report or layout.root / 'report.jsonl',
-        append=args.skip_existing,
-        only_center_face=args.only_center_face,
-        weight=args.weight,
-        draw_box=args.draw_box,
-        max_pixels=args.max_pixels,
-        progress=len(sources) > 1,
-    )
+    try:
+        result = restore_photos(
+            restorer,
+            sources,
+            layout,
+            report=report,
+            only_center_face=args.only_center_face,
+            weight=args.weight,
+            draw_box=args.draw_box,
+            max_pixels=args.max_pixels,
+            progress=len(sources) > 1,
+        )
+    except StorageError as error:
+        raise StorageError(f'{error}; {GO_ON}') from error
     counts = result.counts
     _logger.info(
         '%d restored, %d without a face, %d from damaged files, %d with faces that failed, %d failed: %s',
@@ -151,4 +158,4 @@ def run(args: argparse.Namespace) -> int:
     failed = counts['partial'] + counts['error']
     if not failed:
         return OK
-    return FAILED if counts['error'] == len(sources) else PARTIAL
+    return FAILED if counts['error'] == len(found) else PARTIAL  # what was done before counts as done

@@ -8,7 +8,6 @@ import numpy as np
 
 from daefr_arch.errors import InputError
 from daefr_arch.faces.photo_edge import continue_smoothly, visible_mask
-from daefr_arch.io.photo import as_uint8
 
 # facexlib's FaceRestoreHelper.face_template: eyes, nose, corners of the mouth in a 512x512 face
 FFHQ_TEMPLATE_512 = np.array(
@@ -81,13 +80,13 @@ def own_side(matrix: np.ndarray, smallest: int) -> int:
 
 
 def crop_at_own_side(img: np.ndarray, matrix: np.ndarray, smallest: int) -> tuple[np.ndarray, np.ndarray]:
-    """The face at its own resolution: a crop (S, S, 3) uint8 of `own_side`, and the alignment (2, 3) onto it.
+    """The face at its own resolution: a crop (S, S, 3) of `own_side`, in the photo's dtype, and the alignment onto it.
 
-    matrix: onto a face of `smallest` pixels a side. The photo's colours go on beside the photo.
+    matrix: onto a face of `smallest` pixels a side, (2, 3) as the one returned. The photo's colours go on beside it.
     """
     side = own_side(matrix, smallest)
     matrix = enlarged_alignment(matrix, side / smallest)
-    return as_uint8(crop_face(img, matrix, side, border_mode='smooth')), matrix
+    return crop_face(img, matrix, side, border_mode='smooth'), matrix
 
 
 def crop_face(img: np.ndarray, matrix: np.ndarray, face_size: int, *, border_mode: str = 'constant') -> np.ndarray:

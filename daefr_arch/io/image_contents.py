@@ -10,7 +10,7 @@ from daefr_arch.io.damage import LEAST_HELD, Contents, damage, mended
 from daefr_arch.io.damaged_jpeg import held_at_most, without_empty_end
 from daefr_arch.io.damaged_webp import padded, share_held
 from daefr_arch.io.jxl_header import JXL_STARTS, jxl_size
-from daefr_arch.io.pillow_files import open_image
+from daefr_arch.io.pillow_files import DAMAGED, open_image
 from daefr_arch.io.tiff_file import MAGIC as TIFF_MAGIC
 from daefr_arch.io.tiff_file import TiffFile
 from daefr_arch.io.tiff_page import TiffPage
@@ -18,6 +18,7 @@ from daefr_arch.io.tiff_page import TiffPage
 # the largest files: 16 bits of colour and alpha uncompressed, and what is written about them
 _MOST_BYTES_A_PIXEL, _METADATA_BYTES = 8, 64 << 20
 _DNG_VERSION = 50706
+_LONGEST_JXL_HEAD = 1 << 16  # bytes, with the boxes before the image
 
 
 def page_count(path: str | Path) -> int:
@@ -30,6 +31,19 @@ def page_count(path: str | Path) -> int:
             return len(TiffFile(file).pages) if file.read(4) in TIFF_MAGIC else 1
     except (OSError, ValueError):
         return 1  # `read_image` says what is wrong
+
+
+def image_size(path: str | Path) -> tuple[int, int] | None:
+    """(width, height) as the head of an image file says, nothing is decoded; None where that cannot be told."""
+    try:
+        with Path(path).open('rb') as file:
+            head = file.read(_LONGEST_JXL_HEAD)
+        if head.startswith(JXL_STARTS):  # Pillow's plug-in decodes as it opens
+            return jxl_size(head)
+        with open_image(Path(path)) as image:
+            return image.size
+    except DAMAGED:
+        return None
 
 
 def read_contents(path: Path, *, page: int, max_pixels: int) -> Contents:

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from io import BytesIO
+from pathlib import Path
 
 import cv2
 from PIL import Image
@@ -32,14 +33,14 @@ _PILLOW_WARNS_ABOVE = 80_000_000
 _pillow_limit = threading.Lock()
 
 
-def open_image(data: bytes) -> Image.Image:
-    """The image that the bytes of a file hold, not decoded yet; its content says which format it is.
+def open_image(data: bytes | Path) -> Image.Image:
+    """The image that a file, or its bytes, hold, not decoded yet; its content says which format it is.
 
     Raises:
         UnidentifiedImageError: none that is read, or damaged. Any other of DAMAGED: damaged.
     """
     with _no_pillow_limit():
-        return Image.open(BytesIO(data), formats=readable_formats())
+        return Image.open(BytesIO(data) if isinstance(data, bytes) else data, formats=readable_formats())
 
 
 def load_image(image: Image.Image) -> None:

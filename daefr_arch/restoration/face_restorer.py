@@ -40,8 +40,8 @@ class FaceRestorer:
             fidelity: 0 for the network's face alone, 1 for all that could be evidence, None for what the evidence says.
 
         Returns:
-            For each crop the face, None where the network's output is not finite, and the evidence. Of crops that show
-            all there is to show the network sees none.
+            For each crop the face, None where the network or the evidence is not finite, and the evidence. Of crops
+            that show all there is to show the network sees none.
 
         Raises:
             InputError: a fidelity outside [0, 1].
@@ -49,21 +49,41 @@ class FaceRestorer:
         if fidelity is not None and not 0 <= fidelity <= 1:
             raise InputError(f'weight: expected a fidelity between 0 and 1, got {fidelity}')
         evidence = self.fusion.assess(crops)
+        lacking = [index for index, shown in enumerate(evidence) if shown.is_finite and not shown.is_enough(fidelity)]
+        faces = dict(zip(lacking, self.network_faces([crops[index] for index in lacking]), strict=True))
+        network_faces = [faces.get(index) for index in range(len(crops))]
+        return list(zip(self.fuse(crops, evidence, network_faces, fidelity=fidelity), evidence, strict=True))
+
+    def network_faces(self, crops: Sequence[np.ndarray]) -> list[np.ndarray | None]:
+        """What the network makes of each crop: (R, R, 3) BGR uint8, None where its output is not finite."""
+        return restore_at_normal_exposure(self.network, [resize_square(crop, self.network.face_size) for crop in crops])
+
+    def fuse(
+        self,
+        crops: Sequence[np.ndarray],
+        evidence: Sequence[FaceEvidence],
+        network_faces: Sequence[np.ndarray | None],
+        *,
+        fidelity: float | None = None,
+    ) -> list[FusedFace | None]:
+        """Crops and network's faces become the results; at another fidelity without another pass of the network.
+
+        network_faces: None where the network failed, or saw nothing: a crop that shows enough at this fidelity needs
+            none and is kept, the result of any other is None.
+        """
         lacking = [index for index, shown in enumerate(evidence) if not shown.is_enough(fidelity)]
-        seen = [resize_square(crops[index], self.network.face_size) for index in lacking]
-        network_faces = restore_at_normal_exposure(self.network, seen)
-        finite = {index: face for index, face in zip(lacking, network_faces, strict=True) if face is not None}
+        faces = {index: face for index in lacking if (face := network_faces[index]) is not None}
         fused = self.fusion.fuse(
-            [crops[index] for index in finite],
-            list(finite.values()),
+            [crops[index] for index in faces],
+            list(faces.values()),
             fidelity=fidelity,
-            evidence=[evidence[index] for index in finite],
+            evidence=[evidence[index] for index in faces],
         )
-        results = dict(zip(finite, fused, strict=True))
+        results = {index: face for index, face in zip(faces, fused, strict=True) if np.isfinite(face.change).all()}
         for index, (crop, shown) in enumerate(zip(crops, evidence, strict=True)):
-            if shown.is_enough(fidelity):
+            if shown.is_finite and shown.is_enough(fidelity):
                 results[index] = FusedFace.kept(crop, shown)
-        return [(results.get(index), shown) for index, shown in enumerate(evidence)]
+        return [results.get(index) for index in range(len(crops))]
 
 
 def load_fusion(device: str | torch.device = 'cpu', *, offline: bool = False) -> EvidenceFusion:

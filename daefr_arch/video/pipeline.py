@@ -158,7 +158,7 @@ class FilmPipeline:
                         if alignment_error(detection.landmarks, matrix, self.restorer.face_size) > TURNED_AWAY:
                             report.warnings.append('turned far from the camera: the restored face may be wrong')
                         crop, own = crop_at_own_side(img, matrix, self.restorer.face_size)
-                        work.crops.append(crop)
+                        work.crops.append(work.seen(crop))
                         work.matrices.append(own)
                         work.report.faces.append(report)
                         frame.restored_tracks.append(track)

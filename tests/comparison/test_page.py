@@ -2,8 +2,6 @@
 
 import base64
 import json
-import shutil
-import warnings
 from html.parser import HTMLParser
 
 import cv2
@@ -15,20 +13,11 @@ from daefr_arch.comparison.cost import Cost
 from daefr_arch.comparison.face_set import FaceSet, FacesOfPhoto
 from daefr_arch.comparison.page import render_page
 from daefr_arch.evaluation.report import ImageRow, MetricSummary, Report
+from tests.browser import chromium, has_browser
 from tests.faces.photos import astronaut, grace_hopper
 
 NAMES = ('</script><b>', 'b', 'c')
 PSNR = {'input': (20.0, 22.0, 21.0), 'ours': (25.0, 23.0, float('inf')), 'theirs': (24.0, 26.0, 22.5)}
-BROWSER_FLAGS = (
-    '--headless',
-    '--no-sandbox',
-    '--disable-gpu',
-    '--disable-quic',
-    '--no-first-run',
-    '--disable-background-networking',
-    '--disable-component-update',
-    '--disable-sync',
-)
 
 
 class Faces(FaceSet):
@@ -101,17 +90,9 @@ def test_page_is_self_contained_and_complete(page):
 
 @pytest.fixture(scope='module')
 def browser(page, tmp_path_factory):
-    from selenium import webdriver
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = shutil.which('chromium')
-    for flag in (*BROWSER_FLAGS, f'--user-data-dir={tmp_path_factory.mktemp("profile")}', '--window-size=1500,1300'):
-        options.add_argument(flag)
-    options.set_capability('goog:loggingPrefs', {'browser': 'ALL'})
-    driver = webdriver.Chrome(options, webdriver.ChromeService(shutil.which('chromedriver')))
-    driver.get(page.as_uri())
-    yield driver
-    driver.quit()
+    with chromium(tmp_path_factory.mktemp('browser')) as driver:
+        driver.get(page.as_uri())
+        yield driver
 
 
 def column(browser, table, index):
@@ -124,11 +105,7 @@ def column(browser, table, index):
 
 
 def test_page_in_the_browser(page, request):
-    if not (shutil.which('chromium') and shutil.which('chromedriver')):
-        warnings.warn(
-            'NOT TESTED in a browser: no chromium and chromedriver on PATH (apt install chromium chromium-driver)',
-            stacklevel=1,
-        )
+    if not has_browser():
         return
     browser = request.getfixturevalue('browser')
     assert column(browser, '#methods', 0) == ['input', 'ours', 'theirs']
