@@ -2,6 +2,8 @@
 
 import argparse
 import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from daefr_arch import choices
 from daefr_arch.commands.arguments import (
@@ -20,6 +22,10 @@ from daefr_arch.commands.restorer_arguments import (
     build_restorer,
 )
 
+if TYPE_CHECKING:
+    from daefr_arch.restoration.output_layout import OutputLayout
+    from daefr_arch.restoration.restorer import DAEFRRestorer
+
 _logger = logging.getLogger(__name__)
 
 GO_ON = 'with --skip_existing the same command goes on'
@@ -27,7 +33,7 @@ GO_ON = 'with --skip_existing the same command goes on'
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of the command."""
-    add_input(parser, 'image, folder or glob')
+    add_input(parser, 'image, film, folder or glob')
     add_output(parser, 'made if missing', default='results')
     _add_face_arguments(parser.add_argument_group('faces'))
     _add_photo_arguments(parser.add_argument_group('whole photo'))
@@ -102,16 +108,52 @@ def _add_file_arguments(group: argparse._ArgumentGroup) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Restores the photos; returns OK, PARTIAL if some failed, FAILED if all did."""
-    from daefr_arch.commands.exit_codes import FAILED, OK, PARTIAL
-    from daefr_arch.errors import InputError, StorageError, UsageError
+    """Restores photos and films; returns OK, PARTIAL if some failed, FAILED if all did."""
+    from daefr_arch.commands.exit_codes import PARTIAL
+    from daefr_arch.errors import InputError
     from daefr_arch.io.image_listing import list_images
-    from daefr_arch.restoration.output_layout import OutputLayout
-    from daefr_arch.restoration.output_plan import plan_outputs
-    from daefr_arch.restoration.photo_folder import restore_photos
-    from daefr_arch.restoration.photo_source import photo_sources
+    from daefr_arch.video.recognition import list_films
 
-    layout = OutputLayout(
+    films = list_films(args.input)
+    if not films:
+        return _restore_photos(args, list_images(args.input))
+    try:
+        photos = [file for file in list_images(args.input) if file not in films]
+    except InputError:  # there are films alone
+        photos = []
+    codes = {_restore_films(args, films), *([_restore_photos(args, photos)] if photos else [])}
+    return codes.pop() if len(codes) == 1 else PARTIAL
+
+
+def _restore_films(args: argparse.Namespace, films: list[Path]) -> int:
+    """Restores films into the folder of the whole photos."""
+    from daefr_arch.commands.exit_codes import OK
+    from daefr_arch.commands.video import restore_films
+    from daefr_arch.errors import UsageError
+    from daefr_arch.video.film_options import FilmOptions
+    from daefr_arch.video.library import load_av
+    from daefr_arch.video.result_name import result_path
+
+    for_photos = ('has_aligned', 'only_center_face', 'draw_box', 'evidence_map', 'face_upsample', 'identity_weights')
+    if given := [f'--{name}' for name in for_photos if getattr(args, name)]:
+        raise UsageError(f'{films[0].name} is a film: {", ".join(given)} is for photos; leave it out, or the film')
+    load_av()
+    photo = _layout(args).photo(films[0])
+    assert photo is not None  # not of aligned faces
+    outs = [result_path(film, photo.parent, suffix=args.suffix) for film in films]
+    there = [out for out in outs if out.exists()]
+    if there and not (args.skip_existing or args.overwrite):
+        raise UsageError(f'{there[0]}: is there already: --overwrite replaces, --skip_existing leaves it')
+    todo = [pair for pair in zip(films, outs, strict=True) if not (args.skip_existing and pair[1] in there)]
+    if not todo:
+        return OK
+    return restore_films(todo, _restorer(args), FilmOptions(weight=args.weight), overwrite=args.overwrite)
+
+
+def _layout(args: argparse.Namespace) -> 'OutputLayout':
+    from daefr_arch.restoration.output_layout import OutputLayout
+
+    return OutputLayout(
         args.output,
         style=args.layout,
         has_aligned=args.has_aligned,
@@ -119,16 +161,32 @@ def run(args: argparse.Namespace) -> int:
         suffix=args.suffix,
         evidence_maps=args.evidence_map,
     )
+
+
+def _restorer(args: argparse.Namespace) -> 'DAEFRRestorer':
+    from daefr_arch.errors import InputError, UsageError
+
+    try:
+        return build_restorer(args)
+    except InputError as error:
+        raise UsageError(str(error)) from error
+
+
+def _restore_photos(args: argparse.Namespace, files: list[Path]) -> int:
+    from daefr_arch.commands.exit_codes import FAILED, OK, PARTIAL
+    from daefr_arch.errors import StorageError
+    from daefr_arch.restoration.output_plan import plan_outputs
+    from daefr_arch.restoration.photo_folder import restore_photos
+    from daefr_arch.restoration.photo_source import photo_sources
+
+    layout = _layout(args)
     existing = 'overwrite' if args.overwrite else 'skip' if args.skip_existing else 'refuse'
     report = args.report or layout.root / 'report.jsonl'
-    found = photo_sources(list_images(args.input))
+    found = photo_sources(files)
     sources = plan_outputs(found, layout, report=report, existing=existing)
     if len(sources) < len(found):
         _logger.info('%d of %d photos have results already', len(found) - len(sources), len(found))
-    try:
-        restorer = build_restorer(args)
-    except InputError as error:
-        raise UsageError(str(error)) from error
+    restorer = _restorer(args)
     try:
         result = restore_photos(
             restorer,

@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +26,8 @@ from daefr_arch.commands.restorer_arguments import (
 )
 
 if TYPE_CHECKING:
+    from daefr_arch.restoration.restorer import DAEFRRestorer
+    from daefr_arch.video.film_options import FilmOptions
     from daefr_arch.video.restore_video import VideoResult
 
 _logger = logging.getLogger(__name__)
@@ -173,8 +176,34 @@ def run(args: argparse.Namespace) -> int:
     return PARTIAL if result.is_damaged else OK
 
 
+def restore_films(
+    films: Sequence[tuple[Path, Path]], restorer: 'DAEFRRestorer', options: 'FilmOptions', *, overwrite: bool
+) -> int:
+    """Restores films, each with its result; one that fails never stops the others. Returns OK, PARTIAL or FAILED."""
+    from daefr_arch.commands.exit_codes import FAILED, OK, PARTIAL
+    from daefr_arch.errors import DAEFRError
+
+    failed = damaged = 0
+    for film, out in films:
+        try:
+            result = restore_film(film, out, restorer, options, resume=True, overwrite=overwrite, report=None)
+        except DAEFRError as error:
+            _logger.error('%s', error)
+            failed += 1
+        else:
+            damaged += result.is_damaged
+    return OK if not failed + damaged else FAILED if failed == len(films) else PARTIAL
+
+
 def restore_film(
-    path: Path, out: Path, restorer, options, *, resume: bool, overwrite: bool, report: Path | None
+    path: Path,
+    out: Path,
+    restorer: 'DAEFRRestorer',
+    options: 'FilmOptions',
+    *,
+    resume: bool,
+    overwrite: bool,
+    report: Path | None,
 ) -> 'VideoResult':
     """Restores a film with a progress bar, writes the report, and says what was done."""
     from daefr_arch.io.json_lines import JsonLinesWriter

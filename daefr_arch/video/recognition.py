@@ -1,5 +1,6 @@
 """Which files are films: their first bytes say so, whatever their names are."""
 
+import glob
 import struct
 from pathlib import Path
 
@@ -7,6 +8,7 @@ from PIL import Image, UnidentifiedImageError
 
 EXTENSIONS = ('.avi', '.m2ts', '.m4v', '.mkv', '.mov', '.mp4', '.mpeg', '.mpg', '.mts', '.ts', '.webm', '.wmv')
 ANIMATIONS = ('GIF', 'WEBP', 'PNG')
+ANIMATION_EXTENSIONS = ('.gif', '.webp', '.png', '.apng')
 _PHOTO_BRANDS = (b'avif', b'heic', b'heix', b'mif1', b'heim', b'heis')  # of ISO files: one picture, or a burst of them
 _TS_PACKET = 188
 _HEAD = 4 * _TS_PACKET
@@ -23,6 +25,21 @@ def is_video(path: str | Path) -> bool:
     except OSError:
         return False
     return _is_container(head) or is_animation(path, head)
+
+
+def list_films(source: str | Path) -> list[Path]:
+    """The films that `source` names, sorted: a file, a folder or a glob pattern.
+
+    Of folders and patterns, hidden files and those whose names end neither as a film's nor as an animation's are left
+    out; what the others hold is looked at.
+    """
+    path = Path(source)
+    if path.is_file():
+        return [path] if is_video(path) else []
+    found = path.iterdir() if path.is_dir() else (Path(match) for match in glob.glob(str(source), recursive=True))
+    endings = (*EXTENSIONS, *ANIMATION_EXTENSIONS)
+    named = [file for file in found if file.suffix.lower() in endings and file.name[0] != '.' and file.is_file()]
+    return sorted((file for file in named if is_video(file)), key=Path.as_posix)
 
 
 def _is_container(head: bytes) -> bool:

@@ -5,8 +5,9 @@ from fractions import Fraction
 
 import pytest
 
-from daefr_arch.commands import cli, exit_codes, video
-from tests.video.films import disc_restorer, times_of, write_film
+from daefr_arch.commands import cli, exit_codes, restore, video
+from daefr_arch.io.image_file import write_image
+from tests.video.films import WIDTH, decoded, disc_restorer, pictures, times_of, write_film
 
 
 @pytest.fixture
@@ -63,3 +64,23 @@ def test_wrong_arguments(tmp_path, run, capsys):
     assert run(film, '--start', '3', '--end', '2') == exit_codes.USAGE
     (tmp_path / 'no.mp4').write_text('film')
     assert run(tmp_path / 'no.mp4') == exit_codes.FAILED
+
+
+def test_films_among_photos(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(restore, 'build_restorer', lambda args: disc_restorer(upscale=args.upscale))
+    folder, out = tmp_path / 'in', tmp_path / 'out'
+    folder.mkdir()
+    write_film(folder / 'film.mp4', 4)
+    (folder / 'broken.mkv').write_bytes((folder / 'film.mp4').read_bytes()[:900])
+    write_image(folder / 'photo.png', pictures(1)[0])
+    arguments = ['restore', '-i', str(folder), '-o', str(out), '-s', '1']
+    assert cli.main(arguments) == exit_codes.PARTIAL
+    results = {path.name for path in (out / 'final_results').iterdir()}
+    assert results == {'film.mp4', 'film.mp4.report.jsonl', 'photo.png'}
+    assert 'broken.mkv' in capsys.readouterr().err
+    assert cli.main(arguments) == exit_codes.USAGE
+    (folder / 'broken.mkv').unlink()
+    assert cli.main([*arguments, '--skip_existing']) == exit_codes.OK
+    assert cli.main(['restore', '-i', str(folder / 'film.mp4'), '-o', str(out), '--overwrite']) == exit_codes.OK
+    assert decoded(out / 'final_results/film.mp4')[0].width == 2 * WIDTH
+    assert cli.main([*arguments, '--overwrite', '--draw_box']) == exit_codes.USAGE
