@@ -210,18 +210,18 @@ def restore_film(
     from daefr_arch.io.progress import ProgressBar
     from daefr_arch.video.restore_video import restore_video
 
-    bar = ProgressBar(total=None, unit='frame')
+    bars: list[ProgressBar] = []
 
     def show(done: int, expected: int) -> None:
-        bar.total = expected or None
-        if bar.n == 0:
-            bar.initial = done - 1  # of a run before: they say nothing of the speed
-        bar.update(done - bar.n)
+        if not bars:  # frames of a run before say nothing of the speed
+            bars.append(ProgressBar(total=expected or None, unit='frame', initial=done - 1))
+        bars[0].update(done - bars[0].n)
 
     try:
         result = restore_video(path, out, restorer, options=options, resume=resume, overwrite=overwrite, progress=show)
     finally:
-        bar.close()
+        for bar in bars:
+            bar.close()
     with JsonLinesWriter(report or out.with_name(f'{out.name}.report.jsonl')) as lines:
         for shot in result.shots:
             lines.write({'input': str(path), 'output': str(out), **shot})

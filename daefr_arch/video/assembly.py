@@ -1,6 +1,7 @@
 """The finished film: restored frames from their segments, and all else of the source as it was."""
 
 import heapq
+import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
@@ -134,10 +135,12 @@ class Assembly:
             if not self._is_mov:
                 self.warnings.append(f'stream {stream.index} (data) was left out: {self.out.suffix} holds none')
                 return None
-        if stream.type == 'attachment':
+        is_cover = stream.type == 'video' and is_still(stream)
+        if stream.type == 'attachment' or (is_cover and not self._is_mov):  # Matroska's covers are attachments
             if self._format == 'matroska':
+                data = self._cover(stream.index) if is_cover else stream.data
                 tags = stream.metadata
-                target.add_attachment(tags.get('filename', 'attachment'), tags.get('mimetype', ''), stream.data)
+                target.add_attachment(tags.get('filename', 'attachment'), tags.get('mimetype', ''), data)
             else:
                 self.warnings.append(f'an attachment was left out: {self.out.suffix} holds none')
             return None
@@ -157,6 +160,11 @@ class Assembly:
             return None
         _describe(stream, copy)
         return copy
+
+    def _cover(self, index: int) -> bytes:
+        """The picture of a stream that is one."""
+        with self._opened_source() as source:
+            return next(bytes(packet) for packet in source.demux(source.streams[index]) if packet.size)
 
     def _chapters(self, source: Any) -> list[dict[str, Any]]:
         """The source's chapters, cut and moved as the film is."""
@@ -202,15 +210,18 @@ class Assembly:
                 return
             if packet is None:
                 return
+            if packet.size and packet.stream.index in stills:  # shown throughout, whatever is cut
+                packet.pts = packet.dts = 0
+                packet.stream = others[packet.stream.index]
+                yield -math.inf, packet
+                continue
             if packet.size == 0 or (packet.dts is None and packet.pts is None):
                 continue
             base = packet.time_base
-            kept_whole = packet.stream.index in stills
             begin = (packet.pts if packet.pts is not None else packet.dts) * base
-            if not kept_whole and not self._is_shown(begin, begin + (packet.duration or 0) * base):
+            if not self._is_shown(begin, begin + (packet.duration or 0) * base):
                 continue
-            moved = 0 if kept_whole else round(self.start / base)
-            if moved:
+            if moved := round(self.start / base):
                 packet.pts = None if packet.pts is None else packet.pts - moved
                 packet.dts = None if packet.dts is None else packet.dts - moved
             time = float((packet.dts if packet.dts is not None else packet.pts) * base)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 GROUP = 8  # frames whose faces share the network's batches
 QUEUED = 4  # frames between two steps
 CORNER = 4  # changes begin at multiples of so many pixels: whole chroma samples of every format
-SIGMA_AT_1 = 4.0  # of the smoothing of alignments at steadiness 1, in frames
+SIGMA, MOST_SIGMA = 8.0, 4.0  # of the smoothing of alignments, in frames: by steadiness, and at most
 
 
 class FilmRestorer(Protocol):
@@ -83,7 +83,9 @@ class FilmPipeline:
         self.weight = weight
         self.clock = StepClock()
         self.steadier = Steadier(steadiness, self.clock)
-        self.follower = Follower(face_size=restorer.face_size, sigma=SIGMA_AT_1 * steadiness, every=detect_every)
+        self.follower = Follower(
+            face_size=restorer.face_size, sigma=min(SIGMA * steadiness, MOST_SIGMA), every=detect_every
+        )
         colour = encoding.colour
         self.tone_map = ToneMap(colour) if colour.is_hdr else None
 

@@ -170,7 +170,9 @@ def packets_of(path: Path, kind: str, index: int = 0) -> list[tuple[Fraction, by
     """Seconds and bytes of the packets of a stream that is not decoded."""
     with av.open(str(path)) as container:
         stream = getattr(container.streams, kind)[index]
-        return [(packet.pts * packet.time_base, bytes(packet)) for packet in container.demux(stream) if packet.size]
+        return [
+            ((packet.pts or 0) * packet.time_base, bytes(packet)) for packet in container.demux(stream) if packet.size
+        ]
 
 
 def luma(frame: av.VideoFrame) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Films in, films out: nothing is lost on the way, and only the faces change."""
 
 from fractions import Fraction
+from io import BytesIO
 
 import av
 import numpy as np
@@ -116,15 +117,19 @@ def test_sound_subtitles_chapters_and_tags_are_copied(tmp_path, restorer):
         assert dispositions[0] == dispositions[1]
 
 
+def _jpeg():
+    stream = BytesIO()
+    Image.fromarray(pictures(1)[0]).save(stream, 'JPEG')
+    return stream.getvalue()
+
+
 def _with_more_streams(film, out):
     """The film in Matroska with subtitles, an attachment and a cover."""
     with av.open(str(film)) as source, av.open(str(out), 'w') as target:
         copy = target.add_stream_from_template(source.streams.video[0], opaque=True)
         text = target.add_mux_stream('subrip')
         text.metadata['language'] = 'ita'
-        cover = target.add_stream('mjpeg', rate=1)
-        cover.width, cover.height, cover.pix_fmt = 32, 32, 'yuvj420p'
-        cover.disposition = av.stream.Disposition.attached_pic
+        target.add_attachment('cover.jpg', 'image/jpeg', _jpeg())
         target.add_attachment('font.ttf', 'font/ttf', b'letters')
         for packet in source.demux(source.streams.video[0]):
             if packet.size:
@@ -135,9 +140,6 @@ def _with_more_streams(film, out):
             packet.pts = packet.dts = 100 * index
             packet.duration, packet.time_base, packet.stream = 80, Fraction(1, 1000), text
             target.mux(packet)
-        picture = av.VideoFrame(32, 32, 'yuvj420p')
-        picture.pts = 0
-        target.mux(cover.encode(picture))
     return out
 
 
@@ -152,7 +154,28 @@ def test_subtitles_attachments_and_covers_are_copied(tmp_path, restorer):
         assert after.streams.subtitles[0].metadata['language'] == 'ita'
         assert [stream.data for stream in after.streams.attachments] == [b'letters']
         assert av.stream.Disposition.attached_pic in after.streams.video[1].disposition
-    assert packets_of(out, 'video', 1) == packets_of(film, 'video', 1)
+    assert packets_of(out, 'video', 1) == packets_of(film, 'video', 1) != []
+
+
+def test_a_cover_of_mp4_is_copied(tmp_path, restorer):
+    film = tmp_path / 'film.mp4'
+    plain = write_film(tmp_path / 'plain.mp4')
+    with av.open(str(plain)) as source, av.open(str(film), 'w') as target:
+        copy = target.add_stream_from_template(source.streams.video[0], opaque=True)
+        cover = target.add_mux_stream('mjpeg', width=96, height=72)
+        cover.disposition = av.stream.Disposition.attached_pic
+        for packet in source.demux(source.streams.video[0]):
+            if packet.size:
+                packet.stream = copy
+                target.mux(packet)
+        picture = av.Packet(_jpeg())
+        picture.pts = picture.dts = 0
+        picture.time_base, picture.stream = Fraction(1, 1000), cover
+        target.mux(picture)
+    restored(restorer, film, tmp_path / 'out.mp4', start=0.1)
+    with av.open(str(tmp_path / 'out.mp4')) as container:
+        assert av.stream.Disposition.attached_pic in container.streams.video[1].disposition
+    assert packets_of(tmp_path / 'out.mp4', 'video', 1)[0][1] == _jpeg()
 
 
 def test_streams_that_start_at_different_times_stay_in_step(tmp_path, restorer):
