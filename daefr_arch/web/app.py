@@ -17,6 +17,7 @@ from starlette.routing import Route
 
 from daefr_arch.errors import InputError
 from daefr_arch.io.image_contents import image_size
+from daefr_arch.io.image_formats import FORMATS
 from daefr_arch.version import __version__
 from daefr_arch.web import openapi
 from daefr_arch.web.job import DONE, Job
@@ -101,7 +102,7 @@ class WebApp:
 
     async def _received(self, request: Request, folder: Path) -> Job:
         """The job of the photo that is sent."""
-        source = folder / 'photo'
+        source = folder / 'sent'
         try:
             form = await receive_form(
                 request.stream(), request.headers.get('content-type', ''), source, max_bytes=self.max_bytes
@@ -126,7 +127,9 @@ class WebApp:
                 f'The photo has {width} x {height} = {width * height / 1e6:.0f} million pixels; '
                 f'at most {self.max_pixels / 1e6:g} million can be restored here.',
             )
-        return Job(folder.name, form.file_name, folder, width, height, settings)
+        job = Job(folder.name, form.file_name, folder, width, height, settings)
+        source.rename(job.source)
+        return job
 
     def _too_large(self) -> str:
         return f'The file is larger than {self.max_bytes / 1e6:.0f} MB, the most that can be sent here.'
@@ -202,6 +205,7 @@ class WebApp:
                 'max_pixels': self.max_pixels,
                 'keep_minutes': self.book.keep_seconds / 60,
                 'realesrgan': self.has_upsampler,
+                'extensions': [extension for image_format in FORMATS for extension in image_format.extensions],
             }
         )
 

@@ -2,9 +2,10 @@
 
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
+from daefr_arch.io.image_formats import format_of
 from daefr_arch.restoration.output_layout import OutputLayout
 from daefr_arch.restoration.report import FaceReport
 from daefr_arch.web.settings import FacePoint, PhotoSettings
@@ -58,8 +59,9 @@ class Job:
 
     @property
     def source(self) -> Path:
-        """The photo as it was sent."""
-        return self.folder / 'photo'
+        """The photo as it was sent; only an extension that formats have is taken over, for what errors say of it."""
+        extension = PurePath(self.name).suffix.lower()
+        return self.folder / f'photo{extension if format_of(self.name) else ""}'
 
     @property
     def kept_faces(self) -> Path:

@@ -65,6 +65,7 @@ LIMITS = {
         'max_bytes': COUNT,
         'max_pixels': COUNT,
         'keep_minutes': NUMBER,
+        'extensions': {'type': 'array', 'items': TEXT, 'description': 'of files that are photos'},
         'realesrgan': {'type': 'boolean', 'description': 'whether bg_upsampler may be that'},
     },
 }

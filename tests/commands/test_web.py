@@ -10,9 +10,10 @@ import pytest
 import requests
 
 from daefr_arch.commands import cli, exit_codes, web
+from daefr_arch.commands.restorer_arguments import build_restorer
 from daefr_arch.errors import UsageError
 from tests.faces.photos import astronaut
-from tests.web.conftest import Client, encoded
+from tests.web.conftest import Client, encoded, serving
 
 
 def test_arguments():
@@ -40,7 +41,7 @@ def test_a_browser_is_only_opened_where_there_is_a_screen(monkeypatch):
 
 
 def test_from_start_to_end(tmp_path):
-    """The default model restores a photo as `daefr restore` does, to the byte; Ctrl-C ends it and leaves nothing."""
+    """It prints its address, restores a photo, and Ctrl-C ends it and leaves nothing."""
     environment = os.environ | {'TMPDIR': str(tmp_path), 'PYTHONUNBUFFERED': '1'}
     command = [sys.executable, '-m', 'daefr_cli', 'web', '--offline', '--device', 'cpu', '--port', '0', '--no_browser']
     process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -49,7 +50,7 @@ def test_from_start_to_end(tmp_path):
         assert url, process.communicate()[1]
         assert 'deleted when this ends' in process.stdout.readline()
         assert requests.get(url[1], timeout=60).text.startswith('<!DOCTYPE html>')
-        check_photo(url, tmp_path)
+        check_photo(url)
         assert [path.name for path in tmp_path.glob('daefr-web-*')]
         process.send_signal(signal.SIGINT)
         out, error = process.communicate(timeout=60)
@@ -60,23 +61,24 @@ def test_from_start_to_end(tmp_path):
     assert list(tmp_path.glob('daefr-web-*')) == []
 
 
-def check_photo(url, tmp_path):
+def check_photo(url):
     class Server:
         address, token = url[1].removesuffix(f'/{url[2]}/'), url[2]
 
     client = Client(Server)
+    id_ = client.sent(encoded(astronaut()[:256, 96:352], '.jpg'), 'photo.jpg')
+    job = client.done(id_)
+    assert (len(job['faces']), job['result']['name']) == (1, 'photo.jpg')
+    assert client.result(id_).startswith(b'\xff\xd8')
+
+
+def test_the_result_is_the_commands_file(tmp_path):
+    """Of the default model, to the byte."""
     (tmp_path / 'photo.jpg').write_bytes(encoded(astronaut()[:256, 96:352], '.jpg'))
-    arguments = [
-        'restore',
-        '-i',
-        str(tmp_path / 'photo.jpg'),
-        '-o',
-        str(tmp_path / 'out'),
-        '--offline',
-        '--device',
-        'cpu',
-    ]
-    assert cli.main(arguments) == exit_codes.OK
-    id_ = client.sent((tmp_path / 'photo.jpg').read_bytes(), 'photo.jpg')
-    assert len(client.done(id_)['faces']) == 1
-    assert client.result(id_) == (tmp_path / 'out/final_results/photo.jpg').read_bytes()
+    words = ['-i', str(tmp_path / 'photo.jpg'), '-o', str(tmp_path / 'out'), '--offline', '--device', 'cpu']
+    assert cli.main(['restore', *words]) == exit_codes.OK
+    args = cli.build_parser('web').parse_args(['web', '--offline', '--device', 'cpu'])
+    with serving(build_restorer(args)) as client:
+        id_ = client.sent((tmp_path / 'photo.jpg').read_bytes(), 'photo.jpg')
+        assert len(client.done(id_)['faces']) == 1
+        assert client.result(id_) == (tmp_path / 'out/final_results/photo.jpg').read_bytes()

@@ -156,6 +156,8 @@ def test_no_face_and_no_photo_are_said_in_words(client):
     assert job['state'] == 'failed'
     assert job['name'] == '<img src=x onerror=alert(1)>.png'
     assert job['error'].startswith('not an image, or damaged')
+    raw = client.done(client.sent(b'raw samples', 'IMG_1.CR2'))
+    assert raw['error'] == 'not an image, or damaged; raw needs: export it as TIFF or JPEG'
     assert client.call('GET', f'/api/jobs/{text}/result').status_code == 409
 
 

@@ -1,5 +1,6 @@
 // Before on the left of a handle, after on the right: moved by mouse, finger or arrow keys.
 
+const CLICK = 4; // pixels that a click may move
 const area = document.getElementById('compare');
 const [before, after, split] = ['before', 'after', 'split'].map(id => document.getElementById(id));
 
@@ -15,19 +16,30 @@ function follow(event) {
 
 split.addEventListener('input', () => moveTo(Number(split.value)));
 
-area.addEventListener('pointerdown', event => {
-  if (event.button !== 0 || event.target.closest('.box') || area.classList.contains('pointing') || area.classList.contains('single')) return;
-  event.preventDefault();
+function start(event) {
   split.focus({preventScroll: true, focusVisible: false});
   area.setPointerCapture(event.pointerId);
   area.classList.add('sliding');
   follow(event);
+}
+
+// on a box it is a click, unless it moves
+let pressed = null;
+area.addEventListener('pointerdown', event => {
+  if (event.button !== 0 || area.classList.contains('pointing') || area.classList.contains('single')) return;
+  event.preventDefault();
+  if (event.target.closest('.box')) pressed = event.clientX;
+  else start(event);
 });
 area.addEventListener('pointermove', event => {
   if (area.classList.contains('sliding')) follow(event);
+  else if (pressed !== null && Math.abs(event.clientX - pressed) > CLICK) start(event);
 });
 for (const end of ['pointerup', 'pointercancel', 'lostpointercapture']) {
-  area.addEventListener(end, () => area.classList.remove('sliding'));
+  area.addEventListener(end, () => {
+    pressed = null;
+    area.classList.remove('sliding');
+  });
 }
 
 // afterAddress: null while there is only the photo

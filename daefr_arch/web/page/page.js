@@ -32,7 +32,7 @@ find('choose-photos').addEventListener('change', event => {
   event.target.value = '';
 });
 find('choose-folder').addEventListener('change', event => {
-  add(sending.inFolder(event.target.files));
+  add(sending.inFolder(event.target.files, state.limits.extensions));
   event.target.value = '';
 });
 document.addEventListener('paste', event => {
@@ -48,7 +48,7 @@ for (const name of ['dragenter', 'dragover', 'dragleave', 'drop']) {
   });
 }
 document.addEventListener('drop', async event => {
-  add(await sending.dropped(event.dataTransfer));
+  add(await sending.dropped(event.dataTransfer, state.limits.extensions));
 });
 window.addEventListener('beforeunload', event => {
   if (sending.unsent()) event.preventDefault(); // what is not sent yet would be lost

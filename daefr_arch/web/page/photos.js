@@ -9,7 +9,7 @@ const KEPT = 'daefr-photos';
 const find = id => document.getElementById(id);
 
 export const state = {
-  limits: {max_bytes: Infinity, keep_minutes: 60, realesrgan: false},
+  limits: {max_bytes: Infinity, keep_minutes: 60, realesrgan: false, extensions: []},
   photos: new Map(), // id -> job, or a file that was refused: {id, name, state: 'failed', error, isRefused}
   shown: null, // the id of the photo that is shown large
   looked: null, // the face of it that is shown larger still

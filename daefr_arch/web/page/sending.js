@@ -3,7 +3,6 @@
 import * as server from './server.js';
 
 const AT_ONCE = 3;
-const PHOTO = /\.(jpe?g|jfif|png|webp|tiff?|bmp|gif|avif|ppm|pgm|pbm|pnm|heic|heif|jxl|jp2|mpo)$/i;
 
 const waiting = [];
 let sending = 0;
@@ -48,16 +47,18 @@ async function sendPatiently(file) {
 }
 
 // the photos of a folder and of the folders in it; other files that lie there are nobody's wish
-export const inFolder = files => [...files].filter(file => PHOTO.test(file.name) && !file.name.startsWith('.'));
+export function inFolder(files, extensions) {
+  return [...files].filter(({name}) => !name.startsWith('.') && extensions.some(end => name.toLowerCase().endsWith(end)));
+}
 
 // what was dropped: files as they are, folders by what is in them
-export async function dropped(transfer) {
+export async function dropped(transfer, extensions) {
   const entries = [...transfer.items].map(item => item.webkitGetAsEntry?.()).filter(Boolean);
   if (!entries.length) return [...transfer.files];
   const found = [];
   for (const entry of entries) {
     const files = await filesOf(entry);
-    found.push(...(entry.isDirectory ? inFolder(files) : files));
+    found.push(...(entry.isDirectory ? inFolder(files, extensions) : files));
   }
   return found;
 }
