@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 GROUP = 8  # frames whose faces share the network's batches
 QUEUED = 4  # frames between two steps
 CORNER = 4  # changes begin at multiples of so many pixels: whole chroma samples of every format
-SIGMA, MOST_SIGMA = 8.0, 4.0  # of the smoothing of alignments, in frames: by steadiness, and at most
+SIGMA, MOST_SIGMA = 8.0, 2.0  # of the smoothing of alignments, in frames: by steadiness, and at most
 
 
 class FilmRestorer(Protocol):
