@@ -21,6 +21,10 @@ DETECTOR_NETWORKS = {
 DETECTORS = ('auto', *DETECTOR_NETWORKS)
 SCORE_THRESHOLD = 0.9
 MIN_FACE_SIZE = 12  # pixels
+# films: what they are written with and as
+FILM_ENDINGS = ('.mp4', '.m4v', '.mov', '.mkv', '.webm')
+CODECS = ('h264', 'h265', 'av1', 'vp9', 'ffv1', 'prores')
+STEADINESS = 0.5  # of restored faces over time, in [0, 1]
 MAX_PIXELS = 150_000_000  # of an image that is read
 
 # path through encoder, codebook and decoder (Fig. 6) -> (domain of the encoder, domain of codebook and decoder)

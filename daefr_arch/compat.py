@@ -11,7 +11,6 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -184,13 +183,13 @@ def forget_log_file() -> None:
 
 
 @contextmanager
-def inception_weights(path: str | Path) -> Iterator[None]:
-    """Inside, BasicSR's InceptionV3 reads this file: it looks in one fixed place, and else downloads."""
+def inception_weights(state_dict: Mapping[str, Any]) -> Iterator[None]:
+    """Inside, BasicSR's InceptionV3 has these weights: it unpickles a file in one fixed place, and else downloads."""
     from basicsr.archs import inception
 
-    before = inception.LOCAL_FID_WEIGHTS
-    inception.LOCAL_FID_WEIGHTS = os.fspath(path)
+    before = inception.LOCAL_FID_WEIGHTS, inception.load_url
+    inception.LOCAL_FID_WEIGHTS, inception.load_url = os.devnull + '/none', lambda url, progress: state_dict
     try:
         yield
     finally:
-        inception.LOCAL_FID_WEIGHTS = before
+        inception.LOCAL_FID_WEIGHTS, inception.load_url = before

@@ -17,6 +17,10 @@ class OutputError(DAEFRError, OSError):
     """A result cannot be written: the disk is full, the folder is read-only or not there. Nothing half is left."""
 
 
+class StorageError(OutputError):
+    """The file system takes nothing more: it is full, over the user's quota, or read-only. Going on has no sense."""
+
+
 class UsageError(DAEFRError, ValueError):
     """The arguments of the command contradict each other or the files that they name: nothing was started."""
 

@@ -12,6 +12,7 @@ PACKAGE = Path(daefr_arch.__file__).parent
 # from the ground up; rooms of one floor do not know each other
 FLOORS = (
     ('choices', 'errors', 'version', 'registration', 'compat'),
+    ('metadata',),
     ('io',),
     ('options',),
     ('checkpoints',),
@@ -22,6 +23,7 @@ FLOORS = (
     ('losses', 'metrics', 'data'),
     ('models',),
     ('restoration',),
+    ('video',),
     ('evaluation', 'verification', 'web'),
     ('comparison',),
     ('analysis',),

@@ -38,7 +38,7 @@ class FacePairs:
         for index, folder in enumerate((INPUT, TRUTH)):
             make_folder(output / folder)
             for name, pair in self.files.items():
-                face = as_uint8(read_image(pair[index]).pixels)
+                face = as_uint8(read_image(pair[index], whole=True).pixels)
                 write_image(output / folder / f'{name}.png', resize_square(face, self.face_size))
 
 

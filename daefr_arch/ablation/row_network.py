@@ -13,7 +13,7 @@ from daefr_arch.ablation.face_pairs import read_face
 from daefr_arch.ablation.table_config import INPUT, Row
 from daefr_arch.ablation.training import Training
 from daefr_arch.analysis.codebook_path import CodebookPath
-from daefr_arch.checkpoints import load_stage_network
+from daefr_arch.checkpoints import Domain, load_stage_network
 from daefr_arch.errors import InputError, WeightsError
 from daefr_arch.io.atomic_file import make_folder
 from daefr_arch.io.image_file import write_image
@@ -56,7 +56,8 @@ def load_row_network(row: Row, training: Training, checkpoints: Mapping[str, Pat
     networks: dict[str, Any] = {}
     for label, file in checkpoints.items():
         networks[label] = build_network(dict(training.options[f'network_{label}']))
-        load_stage_network(networks[label], file, OFFICIAL_PARTS[label])
+        domain: Domain | None = 'hq' if label == 'hq' else 'lq' if label == 'lq' else None
+        load_stage_network(networks[label], file, OFFICIAL_PARTS[label], domain=domain)
     return networks['g'] if row.path is None else CodebookPath(row.path, **networks)
 
 

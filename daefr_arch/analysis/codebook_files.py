@@ -7,23 +7,23 @@ from torch import Tensor, nn
 from daefr_arch.analysis.codebook_path import check_fit
 from daefr_arch.archs.codebook_arch import DAEFRCodebook
 from daefr_arch.archs.daefr_arch import DAEFR
-from daefr_arch.checkpoints import convert_official, is_official, load_network, read_checkpoint
+from daefr_arch.checkpoints import Domain, convert_official, is_official, load_network, read_checkpoint
 from daefr_arch.errors import WeightsError
 
 DAEFR_ENCODERS = ('hq_encoder', 'hq_quant_conv', 'lq_encoder', 'lq_quant_conv')
 
 
-def load_autoencoder(path: str | Path, domain: str) -> DAEFRCodebook:
+def load_autoencoder(path: str | Path, domain: Domain) -> DAEFRCodebook:
     """The autoencoder of a domain, 'hq' or 'lq', in float32, in eval mode, on the CPU.
 
     Args:
         path: a checkpoint of ours of stage 1 or 2 (.pth, .safetensors), or an official one: of stage 1, of the
             association, which holds both domains, or of DAEFR, which holds the HQ autoencoder of stage 1.
-        domain: which autoencoder of an official file.
+        domain: which autoencoder of an official file; what one of ours must be of.
 
-    Raises WeightsError for a missing or damaged file, or one without this autoencoder.
+    Raises WeightsError for a missing or damaged file, one without this autoencoder, or one of the other domain.
     """
-    network = load_network(_file(path), part=f'{domain}_codebook')
+    network = load_network(_file(path), part=f'{domain}_codebook', domain=domain)
     if not isinstance(network, DAEFRCodebook):
         raise WeightsError(
             f'{path} holds a {type(network).__name__}: expected an autoencoder of stage 1 or 2 (DAEFRCodebook)'

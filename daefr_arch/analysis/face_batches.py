@@ -42,7 +42,7 @@ def face_batches(
 
 
 def _read_face(file: Path) -> np.ndarray:
-    face = as_uint8(read_image(file).pixels)
+    face = as_uint8(read_image(file, whole=True).pixels)
     height, width = face.shape[:2]
     if height != width:
         raise InputError(f'{file}: expected a square aligned face, got {width}x{height} pixels')

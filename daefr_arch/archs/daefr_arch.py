@@ -11,7 +11,14 @@ from torch import Tensor, nn
 
 from daefr_arch.archs.autoencoder import Decoder, Encoder, Levels, quant_conv
 from daefr_arch.archs.fusion import Fusion, LQControl, build_fusion
-from daefr_arch.archs.layers import GroupedChannels, Resampling, TransformerLayer, check_image_batch, to_tokens
+from daefr_arch.archs.layers import (
+    GroupedChannels,
+    Resampling,
+    TransformerLayer,
+    check_image_batch,
+    nan_unless_finite,
+    to_tokens,
+)
 from daefr_arch.archs.quantizer import VectorQuantizer
 
 ENCODERS = ('dual', 'hq', 'lq')
@@ -25,6 +32,10 @@ class Prediction(NamedTuple):
     logits: Tensor
     fused_feature: Tensor
     lq_feature: Tensor | None
+
+    def mark(self, restored: Tensor) -> Tensor:
+        """The faces (B, 3, R, R) that were decoded from it; NaN where it is not finite, of which argmax makes codes."""
+        return nan_unless_finite(restored, *(part for part in self if part is not None))
 
 
 def sine_position_embedding(side: int, channels: int) -> Tensor:
@@ -45,7 +56,7 @@ class DAEFR(nn.Module):
     """Dual Associated Encoder for Face Restoration (Tsai et al., ICLR 2024); the defaults are the paper's sizes.
 
     forward: degraded faces (B, 3, R, R) in [-1, 1], RGB -> (restored (B, 3, R, R), logits (B, r * r, N),
-    fused_feature (B, d, r, r)).
+    fused_feature (B, d, r, r)). A face whose features or logits are not finite is NaN.
 
     Args:
         resolution: side R of the faces in pixels; this and all up to quant_convs are DAEFRCodebook's.
@@ -171,6 +182,7 @@ class DAEFR(nn.Module):
         self, x: Tensor, s_lq: float | None = None, code_only: bool = False
     ) -> tuple[Tensor | None, Tensor, Tensor]:
         """See the class; with `code_only` the decoder does not run and restored is None (training stage 3)."""
-        logits, fused, lq_feature = self.predict(x)
-        restored = None if code_only else self.decode(logits.argmax(2), lq_feature, s_lq)
+        prediction = self.predict(x)
+        logits, fused, lq_feature = prediction
+        restored = None if code_only else prediction.mark(self.decode(logits.argmax(2), lq_feature, s_lq))
         return restored, logits, fused

@@ -27,6 +27,15 @@ def check_image_batch(x: Tensor, channels: int, size: int | None, parameter: Ten
         raise TypeError(f'expected an image batch of {parameter.dtype}, like the parameters, got {x.dtype}')
 
 
+def nan_unless_finite(images: Tensor, *causes: Tensor) -> Tensor:
+    """The images (B, C, H, W), NaN throughout where one of `causes`, (B, ...) each, is not finite in that item.
+
+    argmax and argmin make a valid code of NaN, so that what failed before a codebook would look like a result after it.
+    """
+    finite = torch.stack([cause.isfinite().flatten(1).all(1) for cause in causes]).all(0)
+    return images.masked_fill(~finite[:, None, None, None], torch.nan)
+
+
 def to_tokens(feature: Tensor) -> Tensor:
     """(B, C, H, W) -> (B, H * W, C), row-major. Free of copies when the map is channels_last."""
     return feature.permute(0, 2, 3, 1).flatten(1, 2)

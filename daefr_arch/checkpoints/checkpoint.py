@@ -1,7 +1,5 @@
 """Loading and writing networks: official, BasicSR and safetensors files alike."""
 
-import json
-import pickle
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,22 +7,24 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from daefr_arch.checkpoints.checksums import check_checksums
 from daefr_arch.checkpoints.downloads import fetch, manifest
+from daefr_arch.checkpoints.foreign_files import weight_file
+from daefr_arch.checkpoints.network_options import checked_options
+from daefr_arch.checkpoints.network_size import no_larger_than
 from daefr_arch.checkpoints.official_layout import (
-    StateDict,
     check_state_dict,
     convert_official,
     create_network,
     infer_options,
     is_official,
 )
+from daefr_arch.checkpoints.provenance import Domain, Provenance, check_domain, warn_of_unknown_origin
+from daefr_arch.checkpoints.safetensors_file import is_safetensors, read_metadata, read_safetensors, write_safetensors
+from daefr_arch.checkpoints.state_dict import StateDict, checked_state_dict
+from daefr_arch.checkpoints.torch_file import objects_of_torch_file, read_torch_file
 from daefr_arch.errors import WeightsError
-from daefr_arch.io.atomic_file import atomic_path, make_folder
 
 DEFAULT_MODEL = 'daefr-lite'
 _BASICSR_KEYS = ('params_ema', 'params', 'state_dict')  # the first that the file has is read
@@ -32,54 +32,61 @@ _BASICSR_KEYS = ('params_ema', 'params', 'state_dict')  # the first that the fil
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a file holds: a state dict, and the network's options if the file states them (ours do)."""
+    """What a file holds: a state dict, and what the file says of it, as ours do.
+
+    Attributes:
+        state_dict: finite numbers of an ordinary type by key, on the CPU.
+        options: of the network, as build_network takes them.
+        provenance: where the network comes from.
+    """
 
     state_dict: StateDict
     options: dict[str, Any] | None
+    provenance: Provenance | None = None
 
 
 def read_checkpoint(path: str | Path, *, param_key: str | None = None) -> Checkpoint:
-    """Reads .safetensors, BasicSR's .pth (params_ema before params) or a Lightning .ckpt, on the CPU.
+    """Reads safetensors, BasicSR's .pth (params_ema before params) or a Lightning .ckpt, on the CPU.
+
+    What a file is, is told by how it begins. `module.` and `_orig_mod.` before the keys are left out.
 
     `param_key`: params or params_ema of a .pth that has several; where it has not, params is taken, as by BasicSR.
 
-    Raises WeightsError for a missing or damaged file, for one without tensors, and for a pickle that needs more than
-    `weights_only=True` allows.
+    Raises WeightsError for a missing or damaged file, for one without tensors or with numbers that are no weights (see
+    checked_state_dict), and for a pickle that needs more than `weights_only=True` allows.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise WeightsError(f'no weight file at {path}')
-    if path.suffix == '.safetensors':
-        return _read_safetensors(path)
-    return Checkpoint(_tensors(path, _read_pickle(path), param_key), None)
+    return _read(weight_file(path), (), param_key)
 
 
-def _read_safetensors(path: Path) -> Checkpoint:
-    try:
-        with safe_open(path, framework='pt') as file:
-            state_dict = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  not a mapping
-            options = (file.metadata() or {}).get('network')
-    except (SafetensorError, OSError) as error:
-        raise WeightsError(f'{path} is damaged or no safetensors file: {error}') from error
-    return Checkpoint(state_dict, json.loads(options) if options else None)
+def read_ignoring_objects(path: str | Path) -> Checkpoint:
+    """Like read_checkpoint for a pickle with objects (of a trainer, say).
+
+    Each becomes an empty placeholder whose class is ours, so that no code of the file's choice runs.
+    """
+    path = weight_file(path)
+    return _read(path, [(_placeholder(name), name) for name in objects_of_torch_file(path)], None)
 
 
-def _read_pickle(path: Path) -> Any:
-    check_checksums(path)
-    try:
-        return torch.load(path, map_location='cpu', weights_only=True)
-    except pickle.UnpicklingError as error:
-        with path.open('rb') as stream:
-            is_pickle = stream.read(2) in (b'PK', b'\x80\x02')
-        if not is_pickle:
-            raise WeightsError(f'{path} is damaged or no PyTorch file: {error}') from error
-        raise WeightsError(
-            f'{path} holds more than tensors, and unpickling that could run any code: refused. If it is an official '
-            f'checkpoint, `daefr convert {path} OUTPUT.safetensors --ignore-objects` reads its tensors and leaves the '
-            f'rest out without running it. ({str(error).splitlines()[0]})'
-        ) from error
-    except (RuntimeError, EOFError, ValueError, OSError) as error:
-        raise WeightsError(f'{path} is damaged or no PyTorch file: {error}') from error
+def read_networks(path: str | Path) -> dict[str, StateDict]:
+    """`params` and, where the file has it, `params_ema` of a .pth that a training has saved.
+
+    Raises WeightsError as read_checkpoint does.
+    """
+    path = weight_file(path)
+    content = read_torch_file(path)
+    with naming(path):
+        if not isinstance(content, Mapping) or 'params' not in content:
+            raise WeightsError('expected a checkpoint of a training, with params')
+        size = path.stat().st_size
+        return {key: checked_state_dict(content[key], file_size=size) for key in _BASICSR_KEYS[:2] if key in content}
+
+
+def read_provenance(path: str | Path) -> Provenance | None:
+    """What a file says of itself, None where it does not. Raises WeightsError as read_checkpoint does."""
+    path = weight_file(path)
+    content = read_metadata(path) if is_safetensors(path) else read_torch_file(path)
+    with naming(path):
+        return Provenance.read(content.get('provenance') if isinstance(content, Mapping) else None)
 
 
 class _Ignored:
@@ -92,38 +99,44 @@ class _Ignored:
         del state
 
 
-def read_ignoring_objects(path: str | Path) -> Checkpoint:
-    """Like read_checkpoint for a pickle with objects (of a trainer, say).
-
-    Each becomes an empty placeholder whose class is ours, so that no code of the file's choice runs.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise WeightsError(f'no weight file at {path}')
-    try:
-        names = torch.serialization.get_unsafe_globals_in_checkpoint(path)
-    except (RuntimeError, ValueError, pickle.UnpicklingError) as error:
-        raise WeightsError(f'{path} is damaged or too old a PyTorch file (before 1.6): {error}') from error
-    with torch.serialization.safe_globals([(_placeholder(name), name) for name in names]):
-        return read_checkpoint(path)
-
-
 def _placeholder(name: str) -> type:
     """A class of its own a name, because PyTorch keeps its allowed classes by class."""
     return type(name.replace('.', '_'), (_Ignored,), {})
 
 
-def _tensors(path: Path, content: Any, param_key: str | None) -> StateDict:
+def _read(path: Path, allowed: Any, param_key: str | None) -> Checkpoint:
+    words: Mapping[str, Any]
+    if is_safetensors(path):
+        tensors, words = read_safetensors(path)
+    else:
+        tensors, words = _of_torch_file(read_torch_file(path, allowed=allowed), param_key)
+    with naming(path):
+        state_dict = checked_state_dict(tensors, file_size=path.stat().st_size)
+        options = words.get('network')
+        return Checkpoint(
+            state_dict,
+            None if options is None else checked_options(options),
+            Provenance.read(words.get('provenance')),
+        )
+
+
+def _of_torch_file(content: Any, param_key: str | None) -> tuple[Any, Mapping[str, Any]]:
+    """The state dict, and what stands beside it."""
     if isinstance(content, Mapping):
         keys = (param_key, 'params') if param_key else _BASICSR_KEYS
-        content = next((content[key] for key in (*keys, *_BASICSR_KEYS) if key in content), content)
-    if not isinstance(content, Mapping) or not content or not all(isinstance(v, Tensor) for v in content.values()):
-        raise WeightsError(f'{path}: expected a state dict, under one of {", ".join(_BASICSR_KEYS)} or at the top')
-    return dict(content)
+        for key in (*keys, *_BASICSR_KEYS):
+            if key in content:
+                return content[key], content
+    return content, {}
 
 
 def load_part(
-    path: str | Path, part: str, resolution: int | None = None, *, param_key: str | None = None
+    path: str | Path,
+    part: str,
+    resolution: int | None = None,
+    *,
+    param_key: str | None = None,
+    domain: Domain | None = None,
 ) -> Checkpoint:
     """The state dict of one part in our layout, from a file of any kind.
 
@@ -134,13 +147,18 @@ def load_part(
             and is taken as it is.
         resolution: as in infer_options.
         param_key: as in read_checkpoint.
+        domain: what a file of ours must be of, if it says so; None: either.
 
-    Raises WeightsError if an official file holds no such part, or keys that are not its kind's.
+    Raises WeightsError if an official file holds no such part, or keys that are not its kind's, or where a file of ours
+    is of the other domain.
     """
     checkpoint = read_checkpoint(path, param_key=param_key)
     if not is_official(checkpoint.state_dict):
+        if checkpoint.provenance is None:
+            warn_of_unknown_origin(Path(path))
+        check_domain(Path(path), checkpoint.provenance, domain)
         return checkpoint
-    with _naming(path):
+    with naming(path):
         parts = convert_official(checkpoint.state_dict, resolution)
     name = part if part in parts else part.removeprefix('hq_').removeprefix('lq_')
     if name not in parts:
@@ -148,45 +166,49 @@ def load_part(
     return Checkpoint(parts[name], None)
 
 
-def load_network(source: str | Path = DEFAULT_MODEL, *, offline: bool = False, part: str = 'daefr') -> nn.Module:
+def load_network(
+    source: str | Path = DEFAULT_MODEL, *, offline: bool = False, part: str = 'daefr', domain: Domain | None = None
+) -> nn.Module:
     """The network of a file, or of a name in the manifest, in float32, in eval mode, on the CPU.
 
-    Its options come from the file's metadata or, without them, from the tensors. Raises WeightsError where the file is
-    missing, damaged or of another kind.
+    Its options come from the file or, where it states none, from the tensors. `part`, `domain`: as in load_part. Raises
+    WeightsError where the file is missing, damaged or of another kind.
     """
     path = fetch(str(source), offline=offline) if str(source) in manifest() else Path(source)
-    checkpoint = load_part(path, part)
-    with _naming(path):
+    checkpoint = load_part(path, part, domain=domain)
+    with naming(path), no_larger_than(checkpoint.state_dict):
         options = checkpoint.options or infer_options(checkpoint.state_dict)
         check_state_dict(checkpoint.state_dict, options)
-    network = create_network(options).float()  # whatever the default type is
+        network = create_network(options).float()  # whatever the default type is
     network.load_state_dict(checkpoint.state_dict)
     return network.eval()
 
 
 @contextmanager
-def _naming(path: str | Path) -> Iterator[None]:
-    """Puts the file before the message of a WeightsError about its keys."""
+def naming(path: str | Path) -> Iterator[None]:
+    """Puts the file before the message of a WeightsError that does not name it."""
     try:
         yield
     except WeightsError as error:
+        if str(path) in str(error):
+            raise
         raise WeightsError(f'{path}: {error}') from error
 
 
 def save_network(
-    path: str | Path, state_dict: Mapping[str, Tensor], options: Mapping[str, Any], dtype: torch.dtype | None = None
+    path: str | Path,
+    state_dict: Mapping[str, Tensor],
+    options: Mapping[str, Any],
+    dtype: torch.dtype | None = None,
+    *,
+    provenance: Provenance | None = None,
 ) -> None:
-    """Writes safetensors that load_network needs nothing else for: the options are in the metadata.
+    """Writes safetensors that load_network needs nothing else for: options and provenance are in the metadata.
 
     Floating-point tensors are stored as `dtype`, if given. The file appears whole or not at all. Raises OutputError
     where it cannot be written.
     """
-    path = Path(path)
-    tensors = {
-        key: value.detach().to('cpu', dtype if value.is_floating_point() else None).contiguous()
-        for key, value in state_dict.items()
-    }
-    make_folder(path.parent)
-    with atomic_path(path) as temporary:
-        save_file(tensors, temporary, metadata={'network': json.dumps(dict(options))})
-        temporary.chmod(0o644)  # safetensors creates files that only their owner can read
+    words: dict[str, Any] = {'network': dict(options)}
+    if provenance is not None:
+        words['provenance'] = provenance.as_dict()
+    write_safetensors(Path(path), state_dict, words, dtype)

@@ -5,8 +5,7 @@ from pathlib import Path
 from torch import nn
 
 from daefr_arch.checkpoints.checkpoint import read_checkpoint
-from daefr_arch.checkpoints.weight_files import EXTRA, MissingWeightsError
-from daefr_arch.errors import WeightsError
+from daefr_arch.checkpoints.weight_files import EXTRA, MissingWeightsError, fill
 
 # the backbone of each -> its ImageNet weights in the manifest; the linear heads come with the package lpips
 LPIPS_BACKBONES = {'vgg': 'vgg16', 'alex': 'alexnet'}
@@ -29,11 +28,10 @@ def load_lpips(net: str, path: Path) -> nn.Module:
         raise MissingWeightsError(f'LPIPS needs the package lpips: {EXTRA}') from error
     state = read_checkpoint(path).state_dict
     network = Network(net=net, pnet_rand=True, verbose=False)  # pnet_rand: lpips would download the backbone
-    try:
-        for part in network.net.children():
-            for index, layer in part.named_children():
-                if isinstance(layer, nn.Conv2d):
-                    layer.load_state_dict({key: state[f'features.{index}.{key}'] for key in ('weight', 'bias')})
-    except (KeyError, RuntimeError) as error:
-        raise WeightsError(f'{path}: not the weights of {LPIPS_BACKBONES[net]}: {error}') from error
+    for part in network.net.children():
+        for index, layer in part.named_children():
+            if isinstance(layer, nn.Conv2d):
+                prefix = f'features.{index}.'
+                weights = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
+                fill(layer, weights, f'{path}, {LPIPS_BACKBONES[net]}')
     return network.requires_grad_(False).eval()

@@ -8,9 +8,10 @@ import torch
 from basicsr.utils.registry import ARCH_REGISTRY
 from torch import Tensor, nn
 
+from daefr_arch.checkpoints.foreign_files import one_line, printable
+from daefr_arch.checkpoints.network_size import no_larger_than
+from daefr_arch.checkpoints.state_dict import StateDict
 from daefr_arch.errors import WeightsError
-
-StateDict = dict[str, Tensor]
 
 # our module -> official module, for each of our parts
 _AUTOENCODER = {
@@ -85,7 +86,9 @@ def convert_official(state_dict: Mapping[str, Tensor], resolution: int | None = 
     elif any(_DISCRIMINATOR.match(key) for key in state_dict):
         parts = {}
     else:
-        raise WeightsError(f'not an official DAEFR state dict: expected keys like vqvae.*, got {_some(state_dict)}')
+        raise WeightsError(
+            f'not an official DAEFR state dict: expected keys like vqvae.*, got {_some(map(printable, state_dict))}'
+        )
     used: set[str] = set()
     converted: dict[str, StateDict] = {}
     for part, modules in parts.items():
@@ -136,11 +139,13 @@ def _rename(key: str, value: Tensor) -> StateDict:
     """One tensor under our module's name -> the tensors it becomes."""
     packed = _PACKED.match(key)
     if packed:
+        if not value.ndim or len(value) % 3:
+            raise WeightsError(f'{printable(key, 100)}: expected q, k and v, three of a size, got {tuple(value.shape)}')
         parts = zip('qkv', value.chunk(3), strict=True)
         return {f'{packed[1]}.attention.{name}.{packed[2]}': part.clone() for name, part in parts}
     for pattern, replacement in _RENAMES:
         key = pattern.sub(replacement, key)
-    if '.attention.' in key and value.ndim == 4:  # a 1x1 convolution there, a linear layer here
+    if '.attention.' in key and value.shape[2:] == (1, 1):  # a 1x1 convolution there, a linear layer here
         value = value[:, :, 0, 0]
     return {key: value.contiguous()}
 
@@ -176,7 +181,10 @@ def infer_options(
     def shape(key: str) -> tuple[int, ...]:
         if key not in state_dict:
             raise WeightsError(f'the state dict lacks {_official_name(key, modules)}')
-        return tuple(state_dict[key].shape)
+        found = tuple(state_dict[key].shape)
+        if not found or 0 in found or (key.endswith('embedding.weight') and len(found) < 2):
+            raise WeightsError(f'{_official_name(key, modules)}: expected weights, got {found}')
+        return found
 
     def count(pattern: str) -> int:
         return 1 + max((int(match[1]) for key in state_dict if (match := re.match(pattern, key))), default=-1)
@@ -184,7 +192,7 @@ def infer_options(
     single = any(key.startswith('encoder.') for key in state_dict)
     prefix = 'encoder' if single else 'hq_encoder' if 'hq_encoder.conv_in.weight' in state_dict else 'lq_encoder'
     ch = shape(f'{prefix}.down.0.block.0.norm1.weight')[0]
-    levels = count(rf'{prefix}\.down\.(\d+)\.')
+    levels = count(rf'{prefix}\.down\.(\d{{1,4}})\.')
     channels = [shape(f'{prefix}.down.{level}.block.0.conv1.weight')[0] for level in range(levels)]
     attention = [level for level in range(levels) if f'{prefix}.down.{level}.attn.0.norm1.weight' in state_dict]
     if resolution is None and 'position_embedding' in state_dict:
@@ -198,7 +206,7 @@ def infer_options(
         'resolution': resolution,
         'ch': ch,
         'ch_mult': [channel // ch for channel in channels],
-        'num_res_blocks': count(rf'{prefix}\.down\.0\.block\.(\d+)\.'),
+        'num_res_blocks': count(rf'{prefix}\.down\.0\.block\.(\d{{1,4}})\.'),
         'attn_resolutions': [resolution >> level for level in attention],
         'z_channels': shape(f'{prefix}.conv_out.weight')[0],
         'embed_dim': shape('codebook.embedding.weight')[1],
@@ -218,7 +226,7 @@ def infer_options(
     return options | {
         'dim_embd': shape('feat_embedding.weight')[0],
         'n_head': 8,
-        'n_layers': count(r'transformer\.(\d+)\.'),
+        'n_layers': count(r'transformer\.(\d{1,4})\.'),
         'dim_mlp': shape('transformer.0.linear1.weight')[0],
         'fusion': next((name for key, name in fusions.items() if key in state_dict), 'linear' if hq and lq else 'mhca'),
         'position_embedding': 'learned' if 'position_embedding' in state_dict else 'sine',
@@ -232,10 +240,12 @@ def check_state_dict(
 ) -> None:
     """Raises WeightsError that names the keys by which the state dict differs from the network of these options."""
     try:
-        with torch.device('meta'):
+        with torch.device('meta'), no_larger_than(state_dict):
             expected = create_network(options).state_dict()
-    except ValueError as error:
-        raise WeightsError(f'the shapes in the state dict fit no {options["type"]}: {error}') from error
+    except WeightsError:
+        raise
+    except (ValueError, TypeError, RuntimeError, OverflowError) as error:
+        raise WeightsError(f'the shapes in the state dict fit no {options["type"]}: {one_line(error)}') from error
     differences = key_differences(state_dict, expected, modules)
     if differences:
         raise WeightsError(f'the state dict does not fit {options["type"]}: {differences}')
@@ -244,7 +254,7 @@ def check_state_dict(
 def key_differences(
     state_dict: Mapping[str, Tensor], expected: Mapping[str, Tensor], modules: Mapping[str, str] | None = None
 ) -> str | None:
-    """The missing, unexpected and misshapen keys of a state dict, in words; None where it is as expected.
+    """The missing, unexpected, misshapen and whole-numbered keys of a state dict, in words; None where all is right.
 
     modules: our module -> official module, to name the keys as an official file does.
     """
@@ -255,7 +265,12 @@ def key_differences(
         for key, value in state_dict.items()
         if key in expected and expected[key].shape != value.shape
     ]
-    problems = (('missing', missing), ('unexpected', unexpected), ('misshapen', misshapen))
+    truncated = [
+        f'{_official_name(key, modules)} (expected {expected[key].dtype}, got {value.dtype})'
+        for key, value in state_dict.items()
+        if key in expected and expected[key].is_floating_point() and not value.is_floating_point()
+    ]
+    problems = (('missing', missing), ('unexpected', unexpected), ('misshapen', misshapen), ('truncated', truncated))
     return '; '.join(f'{title}: {_some(keys)}' for title, keys in problems if keys) or None
 
 
@@ -266,5 +281,5 @@ def _official_name(key: str, modules: Mapping[str, str] | None) -> str:
 
 
 def _some(keys: Iterable[str], most: int = 8) -> str:
-    keys = list(keys)
+    keys = [printable(key, 160) for key in keys]
     return ', '.join(keys[:most]) + (f' and {len(keys) - most} more' if len(keys) > most else '')

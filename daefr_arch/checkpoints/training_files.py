@@ -3,8 +3,8 @@
 A training state completes a set: it is written after its networks.
 """
 
+import json
 import os
-import pickle
 import zipfile
 from collections.abc import Collection, Iterable
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from daefr_arch.checkpoints.checksums import check_checksums
+from daefr_arch.checkpoints.torch_file import read_torch_file
 from daefr_arch.errors import WeightsError
 from daefr_arch.io.atomic_file import atomic_path
 
@@ -33,6 +34,11 @@ def save_durably(value: Any, path: str | Path) -> None:
             file.flush()
             os.fsync(file.fileno())
     _flush_folder(path.parent)
+
+
+def as_plain(options: Any) -> Any:
+    """Options as mappings, lists and numbers alone, which load with weights_only."""
+    return json.loads(json.dumps(options))
 
 
 def _flush_folder(folder: Path) -> None:
@@ -71,10 +77,9 @@ def load_training_state(path: str | Path, keys: Collection[str] = STATE_KEYS) ->
         raise WeightsError(f'path.resume_state: {path} does not exist')
     if not zipfile.is_zipfile(path):
         raise WeightsError(f'{path} cannot be read as a training state: it is cut off, or no file of torch.save')
-    check_checksums(path)
     try:
-        state = torch.load(path, map_location='cpu', weights_only=True)
-    except (RuntimeError, ValueError, EOFError, OSError, pickle.UnpicklingError) as error:
+        state = read_torch_file(path)
+    except WeightsError as error:
         raise WeightsError(f'{path} cannot be read as a training state: {error}') from error
     if not isinstance(state, dict) or not state.keys() >= set(keys):
         raise WeightsError(f'{path} is not a training state: expected {", ".join(sorted(keys))}')

@@ -1,11 +1,14 @@
 """The weights that metrics measure with: looked up, never downloaded behind the user's back, and never replaced."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from daefr_arch.checkpoints.checkpoint import read_checkpoint
 from daefr_arch.checkpoints.downloads import cache_folder, find, manifest
+from daefr_arch.checkpoints.official_layout import key_differences
 from daefr_arch.errors import WeightsError
 
 EXTRA = "pip install 'daefr_arch[evaluate]'"
@@ -39,7 +42,21 @@ def load_into(network: torch.nn.Module, path: Path) -> None:
     Raises:
         WeightsError: the file is damaged, or its weights are of another network.
     """
-    try:
-        network.float().load_state_dict(read_checkpoint(path).state_dict)
-    except RuntimeError as error:
-        raise WeightsError(f'{path}: not the weights of {type(network).__name__}: {error}') from error
+    fill(network.float(), read_checkpoint(path).state_dict, path)
+
+
+def fill(network: torch.nn.Module, state_dict: Mapping[str, Tensor], source: str | Path) -> None:
+    """Loads a state dict strictly; old files may lack the counters of batch norms.
+
+    Raises:
+        WeightsError: it is of another network; `source` names the file.
+    """
+    expected = {
+        key: value
+        for key, value in network.state_dict().items()
+        if key in state_dict or not key.endswith('num_batches_tracked')
+    }
+    differences = key_differences(state_dict, expected)
+    if differences:
+        raise WeightsError(f'{source}: not the weights of {type(network).__name__}: {differences}')
+    network.load_state_dict({**network.state_dict(), **state_dict})

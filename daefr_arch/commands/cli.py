@@ -23,6 +23,7 @@ from daefr_arch.version import __version__
 # subcommand -> (module of daefr_arch.commands, one line for the help)
 COMMANDS = {
     'restore': ('restore', 'restore the faces of photos'),
+    'video': ('video', 'restore the faces of a film'),
     'web': ('web', 'open a local page to drop photos on'),
     'demo': ('demo', 'restore the embedded sample photos'),
     'train': ('train', 'train a stage from an option file'),

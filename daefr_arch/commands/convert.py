@@ -32,13 +32,17 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f'expected an output ending in .safetensors, got {args.output}')
     read = checkpoints.read_ignoring_objects if args.ignore_objects else checkpoints.read_checkpoint
     checkpoint = read(args.input)
-    if checkpoints.is_official(checkpoint.state_dict):
+    is_official = checkpoints.is_official(checkpoint.state_dict)
+    if is_official:
         parts = checkpoints.convert_official(checkpoint.state_dict, args.resolution)
         if args.part is not None and args.part not in parts:
             raise WeightsError(f'{args.input}: expected the part {args.part!r}, this file holds {list(parts)}')
+        held = list(parts)
         parts = {name: part for name, part in parts.items() if args.part in (None, name)}
     else:
         parts = {'network': checkpoint.state_dict}
+        if checkpoint.provenance is None:
+            checkpoints.warn_of_unknown_origin(args.input)
     for name, state_dict in parts.items():
         if name.endswith('discriminator'):
             options = {'type': 'DAEFRPatchDiscriminator'}
@@ -46,6 +50,8 @@ def run(args: argparse.Namespace) -> int:
             options = checkpoint.options or checkpoints.infer_options(state_dict, args.resolution)
         output = args.output if len(parts) == 1 else args.output.with_stem(f'{args.output.stem}_{name}')
         checkpoints.check_state_dict(state_dict, options)
-        checkpoints.save_network(output, state_dict, options, torch.float16 if args.half else None)
+        provenance = checkpoints.official_provenance(name, held) if is_official else checkpoint.provenance
+        dtype = torch.float16 if args.half else None
+        checkpoints.save_network(output, state_dict, options, dtype, provenance=provenance)
         _logger.info('%s: %s', output, options)
     return OK

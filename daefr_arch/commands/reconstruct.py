@@ -75,7 +75,7 @@ def _build_paths(paths: tuple[str, ...], files: dict[str, str]) -> 'list[Codeboo
     from daefr_arch.analysis.codebook_path import CodebookPath
     from daefr_arch.errors import InputError
 
-    autoencoders = {domain: load_autoencoder(file, domain) for domain, file in files.items()}
+    autoencoders = {domain: load_autoencoder(file, 'hq' if domain == 'hq' else 'lq') for domain, file in files.items()}
     sizes = {domain: autoencoder.resolution for domain, autoencoder in autoencoders.items()}
     if len(set(sizes.values())) > 1:
         raise InputError(f'--hq takes images of {sizes["hq"]} px, --lq of {sizes["lq"]} px: run their paths apart')

@@ -2,6 +2,8 @@
 
 import argparse
 import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from daefr_arch import choices
 from daefr_arch.commands.arguments import (
@@ -20,6 +22,10 @@ from daefr_arch.commands.restorer_arguments import (
     build_restorer,
 )
 
+if TYPE_CHECKING:
+    from daefr_arch.restoration.output_layout import OutputLayout
+    from daefr_arch.restoration.restorer import DAEFRRestorer
+
 _logger = logging.getLogger(__name__)
 
 GO_ON = 'with --skip_existing the same command goes on'
@@ -27,7 +33,7 @@ GO_ON = 'with --skip_existing the same command goes on'
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of the command."""
-    add_input(parser, 'image, folder or glob')
+    add_input(parser, 'image, film, folder or glob')
     add_output(parser, 'made if missing', default='results')
     _add_face_arguments(parser.add_argument_group('faces'))
     _add_photo_arguments(parser.add_argument_group('whole photo'))
@@ -85,11 +91,13 @@ def _add_file_arguments(group: argparse._ArgumentGroup) -> None:
         '--report',
         type=output_file,
         metavar='FILE',
-        help='a JSON line for each photo; report.jsonl in the output folder if not given',
+        help='gets a JSON line for each photo, behind what it holds; report.jsonl in the output folder if not given',
     )
     existing = group.add_mutually_exclusive_group()
     existing.add_argument('--overwrite', action='store_true', help='replace results that exist (else: an error)')
-    existing.add_argument('--skip_existing', action='store_true', help='leave out inputs whose result exists')
+    existing.add_argument(
+        '--skip_existing', action='store_true', help='leave out inputs whose result exists and is reported'
+    )
     group.add_argument(
         '--max_pixels',
         type=count,
@@ -100,14 +108,52 @@ def _add_file_arguments(group: argparse._ArgumentGroup) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Restores the photos; returns OK, PARTIAL if some failed, FAILED if all did."""
-    from daefr_arch.commands.exit_codes import FAILED, OK, PARTIAL
-    from daefr_arch.errors import InputError, UsageError
+    """Restores photos and films; returns OK, PARTIAL if some failed, FAILED if all did."""
+    from daefr_arch.commands.exit_codes import PARTIAL
+    from daefr_arch.errors import InputError
     from daefr_arch.io.image_listing import list_images
-    from daefr_arch.restoration.output_layout import OutputLayout, plan_outputs
-    from daefr_arch.restoration.photo_folder import restore_photos
+    from daefr_arch.video.recognition import list_films
 
-    layout = OutputLayout(
+    films = list_films(args.input)
+    if not films:
+        return _restore_photos(args, list_images(args.input))
+    try:
+        photos = [file for file in list_images(args.input) if file not in films]
+    except InputError:  # there are films alone
+        photos = []
+    codes = {_restore_films(args, films), *([_restore_photos(args, photos)] if photos else [])}
+    return codes.pop() if len(codes) == 1 else PARTIAL
+
+
+def _restore_films(args: argparse.Namespace, films: list[Path]) -> int:
+    """Restores films into the folder of the whole photos."""
+    from daefr_arch.commands.exit_codes import OK
+    from daefr_arch.commands.video import restore_films
+    from daefr_arch.errors import UsageError
+    from daefr_arch.video.film_options import FilmOptions
+    from daefr_arch.video.library import load_av
+    from daefr_arch.video.result_name import result_path
+
+    for_photos = ('has_aligned', 'only_center_face', 'draw_box', 'evidence_map', 'face_upsample', 'identity_weights')
+    if given := [f'--{name}' for name in for_photos if getattr(args, name)]:
+        raise UsageError(f'{films[0].name} is a film: {", ".join(given)} is for photos; leave it out, or the film')
+    load_av()
+    photo = _layout(args).photo(films[0])
+    assert photo is not None  # not of aligned faces
+    outs = [result_path(film, photo.parent, suffix=args.suffix) for film in films]
+    there = [out for out in outs if out.exists()]
+    if there and not (args.skip_existing or args.overwrite):
+        raise UsageError(f'{there[0]}: is there already: --overwrite replaces, --skip_existing leaves it')
+    todo = [pair for pair in zip(films, outs, strict=True) if not (args.skip_existing and pair[1] in there)]
+    if not todo:
+        return OK
+    return restore_films(todo, _restorer(args), FilmOptions(weight=args.weight), overwrite=args.overwrite)
+
+
+def _layout(args: argparse.Namespace) -> 'OutputLayout':
+    from daefr_arch.restoration.output_layout import OutputLayout
+
+    return OutputLayout(
         args.output,
         style=args.layout,
         has_aligned=args.has_aligned,
@@ -115,27 +161,46 @@ def run(args: argparse.Namespace) -> int:
         suffix=args.suffix,
         evidence_maps=args.evidence_map,
     )
-    existing = 'overwrite' if args.overwrite else 'skip' if args.skip_existing else 'refuse'
-    found = list_images(args.input)
-    sources = plan_outputs(found, layout, existing=existing)
-    if len(sources) < len(found):
-        _logger.info('%d of %d photos have results already', len(found) - len(sources), len(found))
+
+
+def _restorer(args: argparse.Namespace) -> 'DAEFRRestorer':
+    from daefr_arch.errors import InputError, UsageError
+
     try:
-        restorer = build_restorer(args)
+        return build_restorer(args)
     except InputError as error:
         raise UsageError(str(error)) from error
-    result = restore_photos(
-        restorer,
-        sources,
-        layout,
-        report=args.report or layout.root / 'report.jsonl',
-        append=args.skip_existing,
-        only_center_face=args.only_center_face,
-        weight=args.weight,
-        draw_box=args.draw_box,
-        max_pixels=args.max_pixels,
-        progress=len(sources) > 1,
-    )
+
+
+def _restore_photos(args: argparse.Namespace, files: list[Path]) -> int:
+    from daefr_arch.commands.exit_codes import FAILED, OK, PARTIAL
+    from daefr_arch.errors import StorageError
+    from daefr_arch.restoration.output_plan import plan_outputs
+    from daefr_arch.restoration.photo_folder import restore_photos
+    from daefr_arch.restoration.photo_source import photo_sources
+
+    layout = _layout(args)
+    existing = 'overwrite' if args.overwrite else 'skip' if args.skip_existing else 'refuse'
+    report = args.report or layout.root / 'report.jsonl'
+    found = photo_sources(files)
+    sources = plan_outputs(found, layout, report=report, existing=existing)
+    if len(sources) < len(found):
+        _logger.info('%d of %d photos have results already', len(found) - len(sources), len(found))
+    restorer = _restorer(args)
+    try:
+        result = restore_photos(
+            restorer,
+            sources,
+            layout,
+            report=report,
+            only_center_face=args.only_center_face,
+            weight=args.weight,
+            draw_box=args.draw_box,
+            max_pixels=args.max_pixels,
+            progress=len(sources) > 1,
+        )
+    except StorageError as error:
+        raise StorageError(f'{error}; {GO_ON}') from error
     counts = result.counts
     _logger.info(
         '%d restored, %d without a face, %d from damaged files, %d with faces that failed, %d failed: %s',
@@ -151,4 +216,4 @@ def run(args: argparse.Namespace) -> int:
     failed = counts['partial'] + counts['error']
     if not failed:
         return OK
-    return FAILED if counts['error'] == len(sources) else PARTIAL
+    return FAILED if counts['error'] == len(found) else PARTIAL  # what was done before counts as done

@@ -104,7 +104,7 @@ def _take_results(method: Method, faces: FaceSet) -> None:
     """Copies results made elsewhere, resized to the size of the crops."""
     with naming(method):
         for result, crop in pair_by_name(list_images(method.source), list_images(faces.folder(INPUT))):
-            face = as_uint8(read_image(result).pixels)
+            face = as_uint8(read_image(result, whole=True).pixels)
             if face.shape[0] != face.shape[1]:
                 raise InputError(f'{result}: expected a square face, got {face.shape[1]}x{face.shape[0]} pixels')
             write_image(faces.folder(method.name) / crop.name, resize_square(face, faces.face_size))

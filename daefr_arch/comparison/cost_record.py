@@ -1,10 +1,9 @@
 """A method's costs in a file, a line a face as it is done: an interrupted comparison goes on behind the last one."""
 
-import json
 from pathlib import Path
 
 from daefr_arch.comparison.cost import Cost
-from daefr_arch.io.json_lines import JsonLinesWriter
+from daefr_arch.io.json_lines import JsonLinesWriter, read_json_lines
 
 FILE = 'cost.jsonl'
 
@@ -20,9 +19,8 @@ class CostRecord:
         self.seconds: dict[str, float] = {}
         self.description: str | None = None
         self.peak_bytes: int | None = None
-        if self.path.exists():
-            for line in self.path.read_text(encoding='utf-8').splitlines():
-                self._take(json.loads(line))
+        for line in read_json_lines(self.path):
+            self._take(line)
 
     def add(self, face: str, seconds: float) -> None:
         """Notes a face whose result is written."""
@@ -37,7 +35,7 @@ class CostRecord:
         return Cost(tuple(self.seconds[face] for face in faces), self.peak_bytes)
 
     def _write(self, line: dict) -> None:
-        with JsonLinesWriter(self.path, append=True) as lines:
+        with JsonLinesWriter(self.path) as lines:
             lines.write(line)
         self._take(line)
 

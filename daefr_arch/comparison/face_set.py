@@ -112,8 +112,8 @@ def write_face_set(
     for folder in (INPUT, TRUTH)[: 1 + faces.has_truth]:
         make_folder(faces.folder(folder))
     for source in sources:
-        photo = as_uint8(read_image(source).pixels)
-        truth = as_uint8(read_image(truth_of[source]).pixels) if faces.has_truth else None
+        photo = as_uint8(read_image(source, whole=True).pixels)
+        truth = as_uint8(read_image(truth_of[source], whole=True).pixels) if faces.has_truth else None
         entry = (
             FacesOfPhoto(source, (source.stem,))
             if detector is None

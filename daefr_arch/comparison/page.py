@@ -84,7 +84,7 @@ def _method_data(method: ComparedMethod) -> dict[str, Any]:
 
 
 def _data_uri(face: np.ndarray, quality: int) -> str:
-    data = encode(Photo(face), '.jpg', quality=quality)
+    data, _ = encode(Photo(face), '.jpg', quality=quality)
     return 'data:image/jpeg;base64,' + base64.b64encode(data).decode()
 
 

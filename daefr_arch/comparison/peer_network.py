@@ -10,6 +10,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from daefr_arch.archs.layers import nan_unless_finite
+from daefr_arch.checkpoints import foreign_file, no_larger_than, printable
 from daefr_arch.choices import FIDELITY
 from daefr_arch.errors import InputError, UsageError, WeightsError
 
@@ -20,7 +22,8 @@ _WRAPPED = 'vqvae.'  # RestoreFormer's own checkpoint: the network, beside the t
 
 def _codeformer(network: nn.Module, x: Tensor, fidelity: float) -> Tensor:
     """inference_codeformer.py: `net(x, w=w, adain=True)[0]`; spandrel's network always has adain."""
-    return network(x, weight=fidelity)[0]
+    restored, logits = network(x, weight=fidelity)
+    return nan_unless_finite(restored, logits)
 
 
 def _gfpgan(network: nn.Module, x: Tensor, fidelity: float) -> Tensor:
@@ -85,17 +88,16 @@ def load_peer(state_dict: Mapping[str, Tensor], path: str | Path, *, fidelity: f
         raise UsageError(f"{path}: peers need spandrel: pip install 'daefr_arch[compare]' ({error})") from error
 
     inner = {key.removeprefix(_WRAPPED): value for key, value in state_dict.items() if key.startswith(_WRAPPED)}
-    weights = canonicalize_state_dict(inner or dict(state_dict))
     architectures = [support.architecture for registry in (MAIN_REGISTRY, EXTRA_REGISTRY) for support in registry]
-    found = next((a for a in architectures if a.id in PEERS and a.detect(weights)), None)
+    with foreign_file(path, f'weights of DAEFR, {", ".join(PEERS)}'):
+        weights = canonicalize_state_dict(inner or dict(state_dict))
+        found = next((a for a in architectures if a.id in PEERS and a.detect(weights)), None)
     if found is None:
         raise WeightsError(f'{path}: expected weights of DAEFR, {", ".join(PEERS)}, got {_some(weights)}')
-    try:
+    with foreign_file(path, f'weights that fit {found.id}', UnsupportedModelError), no_larger_than(weights):
         network = found.load(weights).model
-    except (RuntimeError, KeyError, UnsupportedModelError) as error:
-        raise WeightsError(f'{path}: the weights do not fit {found.id}: {str(error)[:500]}') from error
     return PeerNetwork(str(found.id), network, fidelity=fidelity)
 
 
 def _some(weights: Mapping[str, Tensor]) -> str:
-    return f'{len(weights)} tensors, such as {", ".join(list(weights)[:3])}'
+    return f'{len(weights)} tensors, such as {printable(", ".join(list(weights)[:3]))}'

@@ -233,7 +233,7 @@ def _parse(text: str) -> Iterator[tuple[str, str]]:
 def _encode(path: Path, key: str, size: int | None, compress_level: int) -> tuple[bytes, tuple[int, ...]]:
     if len(key) > LONGEST_KEY:
         raise InputError(f'{path}: its key has {len(key)} bytes, more than the {LONGEST_KEY} of LMDB')
-    image = as_uint8(read_image(path).pixels)
+    image = as_uint8(read_image(path, whole=True).pixels)
     if size is not None:
         image = resize_square(image, size)
     _, data = cv2.imencode('.png', image, [cv2.IMWRITE_PNG_COMPRESSION, compress_level])

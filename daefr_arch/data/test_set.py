@@ -88,7 +88,7 @@ def write_test_set(
         stem = path if stems[path.with_suffix('')] > 1 else path.with_suffix('')
         name = f'{stem.as_posix()}.png'
         try:
-            gt = as_uint8(read_image(folder / path).pixels)
+            gt = as_uint8(read_image(folder / path, whole=True).pixels)
             gt = gt if size is None else resize_square(gt, size)
         except InputError as error:
             failed[path.as_posix()] = f'{path}: {error}'

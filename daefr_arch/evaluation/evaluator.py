@@ -126,4 +126,4 @@ def _read_pairs(pairs: Iterable[tuple[Path, Path | None]]) -> Iterator[Evaluatio
 
 
 def _read(path: Path) -> np.ndarray:
-    return as_uint8(read_image(path).pixels)
+    return as_uint8(read_image(path, whole=True).pixels)

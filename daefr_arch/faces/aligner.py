@@ -79,6 +79,16 @@ def own_side(matrix: np.ndarray, smallest: int) -> int:
     return side
 
 
+def crop_at_own_side(img: np.ndarray, matrix: np.ndarray, smallest: int) -> tuple[np.ndarray, np.ndarray]:
+    """The face at its own resolution: a crop (S, S, 3) of `own_side`, in the photo's dtype, and the alignment onto it.
+
+    matrix: onto a face of `smallest` pixels a side, (2, 3) as the one returned. The photo's colours go on beside it.
+    """
+    side = own_side(matrix, smallest)
+    matrix = enlarged_alignment(matrix, side / smallest)
+    return crop_face(img, matrix, side, border_mode='smooth'), matrix
+
+
 def crop_face(img: np.ndarray, matrix: np.ndarray, face_size: int, *, border_mode: str = 'constant') -> np.ndarray:
     """The aligned face (face_size, face_size, C) of a photo (H, W, C), in the photo's dtype and channel order.
 

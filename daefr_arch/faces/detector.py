@@ -67,10 +67,12 @@ def build_detector(
         raise InputError(f'detector weights {weights} were given: name the facexlib detector that they belong to')
     if name == 'auto':
         name = _at_hand()
-    state = checkpoints.read_checkpoint(weights or checkpoints.fetch(name, offline=offline)).state_dict
-    return RetinaFaceDetector(
-        DETECTOR_NETWORKS[name], state, device=device, score_threshold=score_threshold, min_face_size=min_face_size
-    )
+    path = weights or checkpoints.fetch(name, offline=offline)
+    state = checkpoints.read_checkpoint(path).state_dict
+    with checkpoints.naming(path):
+        return RetinaFaceDetector(
+            DETECTOR_NETWORKS[name], state, device=device, score_threshold=score_threshold, min_face_size=min_face_size
+        )
 
 
 def _at_hand() -> str:

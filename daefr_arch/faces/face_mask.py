@@ -9,7 +9,6 @@ import torch
 from facexlib.parsing.parsenet import ParseNet
 
 from daefr_arch import checkpoints
-from daefr_arch.errors import WeightsError
 from daefr_arch.io.tensors import to_tensor
 from daefr_arch.runtime.precision import precision_context
 
@@ -39,13 +38,9 @@ class FaceParser:
         self, *, device: str | torch.device = 'cpu', offline: bool = False, weights: str | Path | None = None
     ) -> None:
         self.device = torch.device(device)
-        network = ParseNet(in_size=PARSE_SIZE, out_size=PARSE_SIZE, parsing_ch=19)
-        self.network = network.float()  # whatever the default type is
+        self.network = ParseNet(in_size=PARSE_SIZE, out_size=PARSE_SIZE, parsing_ch=19)
         path = weights or checkpoints.fetch('parsenet', offline=offline)
-        try:
-            self.network.load_state_dict(checkpoints.read_checkpoint(path).state_dict, strict=True)
-        except RuntimeError as error:
-            raise WeightsError(f'{path}: not weights of ParseNet: {str(error)[:300]}') from error
+        checkpoints.load_into(self.network, Path(path))
         self.network.to(self.device).eval()
 
     @torch.inference_mode()

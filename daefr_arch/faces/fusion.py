@@ -43,6 +43,11 @@ class FaceEvidence:
     chroma: tuple[float, ...]
     verdict: str
 
+    @property
+    def is_finite(self) -> bool:
+        """Whether it is evidence at all, and not what a broken network gives."""
+        return all(bool(map_.isfinite().all()) for map_ in self.log_ratios)
+
     def is_enough(self, fidelity: float | None) -> bool:
         """Whether the face is kept as it is: no network is needed, unless a fidelity below 0.5 asks for its face."""
         return self.verdict == KEPT and (fidelity is None or fidelity >= 0.5)

@@ -63,13 +63,50 @@ def paste_faces(photo: np.ndarray, faces: Sequence[RestoredFace], upscale: float
     """
     if photo.ndim != 3 or photo.shape[2] != 3 or photo.dtype not in MAX_VALUE:
         raise InputError(f'paste: expected a BGR uint8 or uint16 photo (H, W, 3), got {photo.dtype} {photo.shape}')
-    matrices = [paste_matrix(face.matrix, upscale) for face in faces]
-    patches = [_patch(face.mask, matrix, photo.shape) for face, matrix in zip(faces, matrices, strict=True)]
-    _let_small_faces_through(patches)
+    matrices, patches = _placed(faces, upscale, photo.shape)
     for index, (face, matrix) in enumerate(zip(faces, matrices, strict=True)):
         alpha = _share(patches, index, added=face.is_change)
         if alpha is not None:
             _blend(photo, face, matrix, alpha, patches[index].rectangle)
+
+
+def change_of_photo(
+    faces: Sequence[RestoredFace], upscale: float, shape: tuple[int, ...], *, multiple: int = 1
+) -> tuple[np.ndarray, tuple[int, int]] | None:
+    """What `paste_faces` adds to a photo where only changes are pasted: for photos of another kind than its own.
+
+    Args:
+        faces: changes.
+        upscale: of `paste_faces`.
+        shape: (H, W, ...) of the upscaled photo.
+        multiple: the corner lies at whole multiples of so many pixels.
+
+    Returns:
+        The change (h, w, 3) float32 BGR, of 255, and the (x, y) of its corner; None where nothing changes.
+    """
+    matrices, patches = _placed(faces, upscale, shape)
+    corners = np.array([patch.rectangle for patch in patches if patch.mask.size])
+    if not len(corners):
+        return None
+    left, top = (corners[:, :2].min(axis=0) // multiple * multiple).tolist()
+    right, bottom = corners[:, 2:].max(axis=0).tolist()
+    change = np.zeros((bottom - top, right - left, 3), np.float32)
+    for index, (face, matrix) in enumerate(zip(faces, matrices, strict=True)):
+        alpha = _share(patches, index, added=True)
+        if alpha is not None:
+            rectangle = patches[index].rectangle
+            change[_slices(rectangle, (left, top, 0, 0))] += _warped(face, matrix, rectangle) * alpha[:, :, None]
+    return change, (left, top)
+
+
+def _placed(
+    faces: Sequence[RestoredFace], upscale: float, shape: tuple[int, ...]
+) -> tuple[list[np.ndarray], list[_Patch]]:
+    """Where the faces lie in the upscaled photo, and their masks there."""
+    matrices = [paste_matrix(face.matrix, upscale) for face in faces]
+    patches = [_patch(face.mask, matrix, shape) for face, matrix in zip(faces, matrices, strict=True)]
+    _let_small_faces_through(patches)
+    return matrices, patches
 
 
 def _patch(mask: np.ndarray, matrix: np.ndarray, shape: tuple[int, ...]) -> _Patch:
@@ -127,7 +164,7 @@ def _blend(
     """photo <- photo + alpha * (face - photo), or + alpha * change, inside the rectangle, in place, rounded."""
     x0, y0, x1, y1 = rectangle
     limit = MAX_VALUE[photo.dtype]
-    warped = warp(face.pixels, _moved(matrix, x0, y0), (x1 - x0, y1 - y0), border_mode=cv2.BORDER_REPLICATE)
+    warped = _warped(face, matrix, rectangle)
     target = photo[y0:y1, x0:x1]
     background = target.astype(np.float32)
     mixed = warped.astype(np.float32)
@@ -139,6 +176,12 @@ def _blend(
     mixed += background
     np.rint(mixed, out=mixed)
     target[:] = mixed.clip(0, limit)
+
+
+def _warped(face: RestoredFace, matrix: np.ndarray, rectangle: tuple[int, int, int, int]) -> np.ndarray:
+    """The face's pixels in a rectangle of the photo."""
+    x0, y0, x1, y1 = rectangle
+    return warp(face.pixels, _moved(matrix, x0, y0), (x1 - x0, y1 - y0), border_mode=cv2.BORDER_REPLICATE)
 
 
 def _moved(matrix: np.ndarray, x0: int, y0: int) -> np.ndarray:

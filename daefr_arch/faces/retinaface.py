@@ -15,7 +15,8 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torchvision.ops import nms
 
-from daefr_arch.errors import InputError, WeightsError
+from daefr_arch import checkpoints
+from daefr_arch.errors import InputError
 from daefr_arch.faces.detector import DetectedFace
 from daefr_arch.faces.orientation import find_faces
 from daefr_arch.runtime.precision import precision_context
@@ -48,11 +49,7 @@ class RetinaFaceDetector:
         self.score_threshold = score_threshold
         self.min_face_size = min_face_size
         self.network = RetinaFace(network_name=network, device=self.device).float()  # whatever the default type is
-        state = {key.removeprefix('module.'): value for key, value in state_dict.items()}
-        try:
-            self.network.load_state_dict(state, strict=True)
-        except RuntimeError as error:
-            raise WeightsError(f'these are not weights of RetinaFace {network}: {str(error)[:300]}') from error
+        checkpoints.fill(self.network, state_dict, f'detector {network}')
         _fold_norms(self.network)
         # NCHW on a GPU: grouped convolutions can be many times slower there in channels_last (pytorch issue 34977)
         self.layout = torch.channels_last if self.device.type == 'cpu' else torch.contiguous_format

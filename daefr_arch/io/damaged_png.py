@@ -6,8 +6,8 @@ import zlib
 from collections.abc import Iterator
 
 from daefr_arch.io.tiff_segments import inflated
+from daefr_arch.metadata.png_chunks import SIGNATURE, chunk
 
-_SIGNATURE = 8
 _PALETTE = 3
 _LAST_FILTER = 4
 _CHANNELS = {0: 1, 2: 3, _PALETTE: 1, 4: 2, 6: 4}
@@ -37,19 +37,15 @@ def mended(data: bytes) -> tuple[bytes, float]:
         raise ValueError('cut or damaged, and interlaced')
     pixels = zlib.compress(rows if interlace else rows.ljust(row * height, b'\0'), 1)
     sound = [chunks[0][:2], *kept, (b'IDAT', pixels), (b'IEND', b'')]
-    return data[:_SIGNATURE] + b''.join(_chunk(kind, content) for kind, content in sound), lost
+    return SIGNATURE + b''.join(chunk(kind, content) for kind, content in sound), lost
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bool]]:
     """Kind and content of each chunk, of the last one what is there, and whether it is as its check sum says."""
-    position = _SIGNATURE
+    position = len(SIGNATURE)
     while position + 8 <= len(data):
         length, kind = struct.unpack_from('>I4s', data, position)
         content, end = data[position + 8 : position + 8 + length], position + 8 + length
         is_sound = data[end : end + 4] == struct.pack('>I', zlib.crc32(kind + content))
         yield kind, content, is_sound
         position = end + 4
-
-
-def _chunk(kind: bytes, content: bytes) -> bytes:
-    return struct.pack('>I', len(content)) + kind + content + struct.pack('>I', zlib.crc32(kind + content))

@@ -3,8 +3,6 @@
 OpenCV writes PNG (several times faster than Pillow, and 16-bit colour), Pillow the others.
 """
 
-import logging
-import struct
 import zlib
 from io import BytesIO
 
@@ -13,24 +11,23 @@ import numpy as np
 from PIL import Image
 
 from daefr_arch.errors import InputError
-from daefr_arch.io.exif import resized_exif
 from daefr_arch.io.photo import Photo, as_uint8
+from daefr_arch.metadata.metadata import Metadata
+from daefr_arch.metadata.png_chunks import HEADER_END, chunk
+from daefr_arch.metadata.stated_colour import chunks_profile
+from daefr_arch.metadata.writing import Lost, for_webp, in_jpeg, in_png, sentences
 
 # extension -> name of the format
 WRITABLE = {'.png': 'PNG', '.jpg': 'JPEG', '.jpeg': 'JPEG', '.webp': 'WEBP'}
 # the longest side that the format can state
 _LONGEST_SIDE = {'PNG': 2**31 - 1, 'JPEG': 65_500, 'WEBP': 16_383}
-_LONGEST_JPEG_EXIF = 65_533
-_IHDR_END = 33  # signature, then the 25 bytes of the header chunk
-
-_logger = logging.getLogger(__name__)
 
 
-def encode(photo: Photo, extension: str, *, quality: int) -> bytes:
-    """The bytes of the photo as a file of this extension (a key of WRITABLE).
+def encode(photo: Photo, extension: str, *, quality: int) -> tuple[bytes, tuple[str, ...]]:
+    """The bytes of the photo as a file of this extension (a key of WRITABLE), and a warning for all that is lost.
 
-    PNG keeps alpha and 16 bits, WebP alpha, JPEG neither (a warning says so). `quality`, 1 to 100, is that of JPEG
-    (without chroma subsampling) and WebP.
+    PNG keeps alpha and 16 bits, WebP alpha, JPEG neither. `quality`, 1 to 100, is that of JPEG (without chroma
+    subsampling) and WebP.
 
     Raises:
         InputError: the photo is larger than the format allows.
@@ -40,26 +37,41 @@ def encode(photo: Photo, extension: str, *, quality: int) -> bytes:
     longest = _LONGEST_SIDE[name]
     if max(height, width) > longest:
         raise InputError(f'{width}x{height} pixels are too large for {name} (at most {longest} a side): use .png')
-    exif = photo.exif and resized_exif(photo.exif, width=width, height=height)
-    if name == 'PNG':
-        return _encode_png(photo, exif)
-    if photo.pixels.dtype != np.uint8:
-        _logger.warning('%s holds 8 bits a channel: the 16 bits of the photo are rounded', name)
-    buffer = BytesIO()
-    if name == 'WEBP':
-        _pillow_image(photo, photo.alpha).save(
-            buffer, 'WEBP', quality=quality, exif=exif or b'', icc_profile=photo.icc_profile
-        )
-        return buffer.getvalue()
+    encode_as = {'PNG': _as_png, 'JPEG': _as_jpeg, 'WEBP': _as_webp}[name]
+    encoded, lost = encode_as(photo, photo.metadata.resized(width, height), quality)
+    warnings = sentences(name, lost)
+    if name != 'PNG' and photo.pixels.dtype != np.uint8:
+        warnings += (f'{name} holds 8 bits a channel: the 16 bits of the photo are rounded',)
+    return encoded, warnings
 
-    if photo.alpha is not None:
-        _logger.warning('JPEG holds no transparency: it is dropped')
-    if exif and len(exif) > _LONGEST_JPEG_EXIF:
-        _logger.warning('JPEG holds at most 64 KiB of EXIF: it is dropped')
-        exif = None
+
+def _as_jpeg(photo: Photo, metadata: Metadata, quality: int) -> tuple[bytes, Lost]:
     image = Image.fromarray(as_uint8(_one_channel(photo))) if _fits_one_channel(photo) else _pillow_image(photo)
-    image.save(buffer, 'JPEG', quality=quality, subsampling=0, exif=exif or b'', icc_profile=photo.icc_profile)
-    return buffer.getvalue()
+    buffer = BytesIO()
+    image.save(buffer, 'JPEG', quality=quality, subsampling=0, icc_profile=photo.icc_profile)
+    encoded, lost = in_jpeg(buffer.getvalue(), metadata)
+    return encoded, lost if photo.alpha is None else ('transparency', *lost)
+
+
+def _as_webp(photo: Photo, metadata: Metadata, quality: int) -> tuple[bytes, Lost]:
+    blocks, lost = for_webp(metadata)
+    buffer = BytesIO()
+    _pillow_image(photo, photo.alpha).save(buffer, 'WEBP', quality=quality, icc_profile=photo.icc_profile, **blocks)
+    return buffer.getvalue(), lost
+
+
+def _as_png(photo: Photo, metadata: Metadata, quality: int) -> tuple[bytes, Lost]:
+    pixels = photo.pixels
+    if photo.alpha is not None:
+        pixels = np.dstack((pixels, photo.alpha))
+    elif _fits_one_channel(photo):
+        pixels = _one_channel(photo)
+    encoded = cv2.imencode('.png', pixels)[1].tobytes()
+    profile = b''
+    # OpenCV writes no metadata: insert its chunks behind the header
+    if photo.icc_profile and photo.icc_profile != chunks_profile(metadata.colour):
+        profile = chunk(b'iCCP', b'ICC Profile\0\0' + zlib.compress(photo.icc_profile))
+    return in_png(encoded[:HEADER_END] + profile + encoded[HEADER_END:], metadata, HEADER_END + len(profile))
 
 
 def _pillow_image(photo: Photo, alpha: np.ndarray | None = None) -> Image.Image:
@@ -78,23 +90,3 @@ def _one_channel(photo: Photo) -> np.ndarray:
 def _fits_one_channel(photo: Photo) -> bool:
     """Whether the photo is grey, and its profile, if any, one for grey."""
     return photo.grey and (photo.icc_profile is None or photo.icc_profile[16:20] == b'GRAY')
-
-
-def _encode_png(photo: Photo, exif: bytes | None) -> bytes:
-    pixels = photo.pixels
-    if photo.alpha is not None:
-        pixels = np.dstack((pixels, photo.alpha))
-    elif _fits_one_channel(photo):
-        pixels = _one_channel(photo)
-    encoded = cv2.imencode('.png', pixels)[1].tobytes()
-    # OpenCV writes no metadata: insert its chunks behind the header
-    chunks = b''
-    if photo.icc_profile:
-        chunks += _png_chunk(b'iCCP', b'ICC Profile\0\0' + zlib.compress(photo.icc_profile))
-    if exif:
-        chunks += _png_chunk(b'eXIf', exif.removeprefix(b'Exif\0\0'))
-    return encoded[:_IHDR_END] + chunks + encoded[_IHDR_END:]
-
-
-def _png_chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack('>I', len(data)) + kind + data + struct.pack('>I', zlib.crc32(kind + data))

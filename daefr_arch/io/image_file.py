@@ -17,14 +17,17 @@ from PIL import Image, ImageCms, UnidentifiedImageError
 from daefr_arch.choices import MAX_PIXELS
 from daefr_arch.errors import InputError
 from daefr_arch.io.atomic_file import write_bytes
+from daefr_arch.io.colour_space import settle_colours
 from daefr_arch.io.damage import Contents, damage, mended
 from daefr_arch.io.damaged_jpeg import missing_rows
-from daefr_arch.io.exif import ORIENTATION, kept_exif
 from daefr_arch.io.image_contents import check_size, page_count, read_contents
 from daefr_arch.io.image_encoding import WRITABLE, encode
 from daefr_arch.io.image_formats import format_of, readable_formats
 from daefr_arch.io.photo import Photo
 from daefr_arch.io.pillow_files import DAMAGED, load_image, open_image
+from daefr_arch.metadata.metadata import SRGB
+from daefr_arch.metadata.reading import read_metadata
+from daefr_arch.metadata.stated_colour import stated_profile
 
 __all__ = ['page_count', 'read_image', 'write_image']
 
@@ -35,7 +38,7 @@ _J2K_SIZE = b'\xff\x4f\xff\x51'  # start of a JPEG 2000 code stream, then its si
 _logger = logging.getLogger(__name__)
 
 
-def read_image(path: str | Path, *, max_pixels: int = MAX_PIXELS, page: int = 0) -> Photo:
+def read_image(path: str | Path, *, max_pixels: int = MAX_PIXELS, page: int = 0, whole: bool = False) -> Photo:
     """Reads an image file: upright (EXIF orientation applied), BGR, 16-bit samples and alpha kept.
 
     CMYK becomes sRGB through its colour profile; of an animation the first frame is read. Of a file that is cut or
@@ -46,12 +49,15 @@ def read_image(path: str | Path, *, max_pixels: int = MAX_PIXELS, page: int = 0)
         path: the file; its content, not its name, says what format it is.
         max_pixels: the largest width x height that is decoded.
         page: of a TIFF file, counted from 0 as `page_count` counts them.
+        whole: refuse damaged files, of which nothing is to be learned or measured.
 
     Raises:
         InputError: not a file, not an image, damaged, without such a page, or larger than `max_pixels`.
     """
     try:
         photo = _decoded(read_contents(Path(path), page=page, max_pixels=max_pixels), max_pixels)
+        if photo.damaged and whole:
+            raise InputError(photo.warnings[0])
         if photo.damaged:
             _logger.warning('%s: %s', path, photo.warnings[0])
         return photo
@@ -76,15 +82,18 @@ def _expected(name: str) -> str:
     return f'expected one of {", ".join(readable_formats())}'
 
 
-def write_image(path: str | Path, image: Photo | np.ndarray, *, quality: int = 95) -> None:
+def write_image(path: str | Path, image: Photo | np.ndarray, *, quality: int = 95) -> tuple[str, ...]:
     """Writes a photo, or pixels (H, W, 3) BGR or (H, W) grey, uint8 or uint16, in the format of the extension.
 
     The file appears whole or not at all. Alpha and 16 bits are kept by .png; .webp keeps alpha; .jpg keeps neither.
 
     Args:
         path: .png, .jpg, .jpeg or .webp (any case); its folder must exist.
-        image: what to write; EXIF and ICC profile of a Photo are written with it.
+        image: what to write; a Photo's colour profile and metadata are written with it, pixels alone are sRGB.
         quality: of .jpg and .webp, 1 to 100.
+
+    Returns:
+        What the format cannot hold, a sentence each.
 
     Raises:
         InputError: the extension is not one of these, or the format cannot hold so large an image.
@@ -95,8 +104,12 @@ def write_image(path: str | Path, image: Photo | np.ndarray, *, quality: int = 9
         raise InputError(f'{path}: cannot write this extension, expected one of {", ".join(WRITABLE)}')
     if not isinstance(image, Photo):
         grey = image.ndim == 2
-        image = Photo(cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) if grey else image, grey=grey)
-    write_bytes(path, encode(image, extension, quality=quality))
+        image = Photo(cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) if grey else image, grey=grey, metadata=SRGB)
+    encoded, warnings = encode(image, extension, quality=quality)
+    write_bytes(path, encoded)
+    for warning in warnings:
+        _logger.warning('%s: %s', path, warning)
+    return warnings
 
 
 def _decoded(contents: Contents, max_pixels: int) -> Photo:
@@ -128,11 +141,10 @@ def _decode(image: Image.Image, data: bytes) -> Photo:
     if getattr(image, 'is_animated', False) and image.format not in ('HEIF', 'MPO'):
         warnings.append('animation: only the first frame was restored')
     load_image(image)  # before metadata, for which Pillow loads too: a second try after one that failed is quiet
-    exif, icc_profile, lost = _metadata(image)
-    orientation = 1 if _is_turned_by_decoder(image) else exif.get(ORIENTATION, 1)
-    warnings += lost
-    exif_block, lost = _kept_metadata(exif)
-    warnings += lost
+    carried = read_metadata(image, data)
+    warnings += carried.warnings
+    orientation = 1 if _is_turned_by_decoder(image) else carried.orientation
+    icc_profile = stated_profile(image.info.get('icc_profile'), carried.metadata)
     if _is_16_bit(image, data):
         pixels, alpha, grey = _decode_16_bit(data)
     elif image.mode.startswith('I;16') or (image.mode, image.format) == ('I', 'PPM'):
@@ -145,22 +157,9 @@ def _decode(image: Image.Image, data: bytes) -> Photo:
         pixels, alpha, grey = _decode_8_bit(image)
     pixels, alpha = _upright(pixels, orientation), None if alpha is None else _upright(alpha, orientation)
     grey = grey or all(np.array_equal(pixels[..., 0], pixels[..., channel]) for channel in (1, 2))
-    return Photo(pixels, alpha, grey, exif_block, icc_profile, tuple(warnings))
-
-
-def _metadata(image: Image.Image) -> tuple[Image.Exif, bytes | None, list[str]]:
-    """EXIF block, ICC profile, and what of them is lost."""
-    try:
-        return image.getexif(), image.info.get('icc_profile'), []
-    except DAMAGED:
-        return Image.Exif(), image.info.get('icc_profile'), ['the EXIF block is damaged and was dropped']
-
-
-def _kept_metadata(exif: Image.Exif) -> tuple[bytes | None, list[str]]:
-    try:
-        return kept_exif(exif), []
-    except DAMAGED:
-        return None, ['the EXIF block is damaged and was dropped']
+    pixels, icc_profile, colour_warnings = settle_colours(pixels, icc_profile, grey=grey)
+    warnings += colour_warnings
+    return Photo(pixels, alpha, grey, icc_profile, carried.metadata, tuple(warnings))
 
 
 def _is_turned_by_decoder(image: Image.Image) -> bool:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
+from daefr_arch.metadata.metadata import NOTHING, SRGB, Metadata
+
 
 @dataclass(frozen=True)
 class Photo:
@@ -14,8 +16,8 @@ class Photo:
         pixels: BGR (H, W, 3), uint8 in [0, 255] or uint16 in [0, 65535].
         alpha: opacity (H, W) of the same type, or None for an opaque photo.
         grey: whether the photo holds no colour: one channel in the file, or three equal ones.
-        exif: EXIF block (TIFF structure behind `Exif\\0\\0`) without orientation and thumbnail, or None.
-        icc_profile: colour profile of `pixels`, or None for sRGB.
+        icc_profile: ICC profile of `pixels`, or None for sRGB.
+        metadata: what else the file carries, made to describe the upright photo.
         warnings: what was lost in reading, one phrase each.
         damaged: whether the file was cut or damaged, so that pixels are missing or stand for missing ones.
     """
@@ -23,8 +25,8 @@ class Photo:
     pixels: np.ndarray
     alpha: np.ndarray | None = None
     grey: bool = False
-    exif: bytes | None = None
     icc_profile: bytes | None = None
+    metadata: Metadata = NOTHING
     warnings: tuple[str, ...] = ()
     damaged: bool = False
 
@@ -39,6 +41,14 @@ class Photo:
             height, width = pixels.shape[:2]
             alpha = cv2.resize(alpha, (width, height), interpolation=cv2.INTER_LINEAR)
         return replace(self, pixels=without_colour(pixels) if self.grey else pixels, alpha=alpha)
+
+    def in_srgb(self, pixels: np.ndarray) -> 'Photo':
+        """This photo with other pixels (h, w, 3), BGR uint8 in sRGB; its warnings are what is lost by that."""
+        lost = [('transparency', self.alpha is not None), ('16 bits a channel', self.pixels.dtype != np.uint8)]
+        lost.append(('the colour profile, the face is sRGB', self.icc_profile is not None))
+        warnings = tuple(f'of an aligned face is lost: {what}' for what, is_lost in lost if is_lost)
+        metadata = replace(self.metadata, colour=SRGB.colour)
+        return replace(self, pixels=pixels, alpha=None, icc_profile=None, metadata=metadata, warnings=warnings)
 
 
 def as_uint8(pixels: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ from pydantic import NonNegativeFloat
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from daefr_arch.checkpoints import foreign_file
 from daefr_arch.errors import WeightsError
 from daefr_arch.losses.precision import at_least_float32
 
@@ -20,7 +21,7 @@ CROP = (0.1291, 0.1228, 0.8728, 0.8666)
 def load_embedding_network(path: str | Path) -> nn.Module:
     """The face embedding network of an ONNX file (1, 3, 112, 112) RGB, as a differentiable frozen module.
 
-    Raises WeightsError where the file or the package onnx2torch is missing.
+    Raises WeightsError where the file or the package onnx2torch is missing, or where it is no such network.
     """
     if not Path(path).is_file():
         raise WeightsError(f'no face embedding network at {path}: name an ONNX file, or leave identity_opt out')
@@ -28,7 +29,16 @@ def load_embedding_network(path: str | Path) -> nn.Module:
         from onnx2torch import convert
     except ImportError as error:
         raise WeightsError("the identity loss needs an extra: pip install 'daefr_arch[identity]'") from error
-    return convert(str(path)).requires_grad_(False).eval()
+    from google.protobuf.message import DecodeError  # these come with onnx2torch
+    from onnx.checker import ValidationError
+
+    with foreign_file(path, 'an ONNX network', DecodeError, ValidationError):
+        network: nn.Module = convert(str(path)).requires_grad_(False).eval()
+        with torch.no_grad():
+            embedding = network(torch.zeros(1, 3, EMBEDDING_SIZE, EMBEDDING_SIZE))
+        if embedding.ndim != 2 or not embedding.isfinite().all():
+            raise WeightsError(f'{path}: expected finite embeddings (1, D), the network gives {tuple(embedding.shape)}')
+    return network
 
 
 @LOSS_REGISTRY.register()

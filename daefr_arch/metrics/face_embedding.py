@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from skimage.transform import estimate_transform
 
-from daefr_arch.checkpoints import EXTRA, MissingWeightsError, load_into, locate
+from daefr_arch.checkpoints import EXTRA, MissingWeightsError, foreign_file, load_into, locate
 from daefr_arch.errors import InputError, WeightsError
 from daefr_arch.faces.aligner import face_template, warp
 from daefr_arch.io.tensors import to_tensor
@@ -72,18 +72,20 @@ class OnnxEmbedder:
     def __init__(self, path: str | Path) -> None:
         try:
             import onnxruntime
-            from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidGraph, InvalidProtobuf
+            from onnxruntime.capi import onnxruntime_pybind11_state as state
         except ImportError as error:
             raise MissingWeightsError(f'an ONNX backend needs an extra: {EXTRA}') from error
         path = locate('', path)
-        try:
+        errors = (state.Fail, state.InvalidGraph, state.InvalidProtobuf, state.NotImplemented, state.InvalidArgument)
+        with foreign_file(path, 'an ONNX network', *errors, state.RuntimeException):
             self.session = onnxruntime.InferenceSession(str(path), providers=['CPUExecutionProvider'])
-        except (InvalidProtobuf, InvalidGraph, Fail) as error:
-            raise WeightsError(f'{path}: not an ONNX network: {error}') from error
-        self.path = path
-        self.input = self.session.get_inputs()[0]
-        if list(self.input.shape[1:]) != [3, ARCFACE_SIZE, ARCFACE_SIZE]:
-            raise WeightsError(f'{path}: expected an input (1, 3, 112, 112), the network has {self.input.shape}')
+            self.path = path
+            self.input = self.session.get_inputs()[0]
+            if list(self.input.shape[1:]) != [3, ARCFACE_SIZE, ARCFACE_SIZE]:
+                raise WeightsError(f'{path}: expected an input (1, 3, 112, 112), the network has {self.input.shape}')
+            trial = self._run(np.zeros((1, 3, ARCFACE_SIZE, ARCFACE_SIZE), np.float32))
+        if trial.ndim != 1 or not np.isfinite(trial).all():
+            raise WeightsError(f'{path}: expected finite embeddings (1, D), the network gives others: {trial.shape}')
         self.protocol = f'{path.name}, RGB 112x112, (x - 127.5) / 128, aligned by the FFHQ template'
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -93,7 +95,10 @@ class OnnxEmbedder:
     def embed(self, face: np.ndarray) -> np.ndarray:
         """As `FaceEmbedder.embed`."""
         pixels = (arcface_crop(face)[None, :, :, ::-1].transpose(0, 3, 1, 2) - np.float32(127.5)) / np.float32(128)
-        return _unit(self.session.run(None, {self.input.name: pixels.astype(np.float32)})[0][0])
+        return _unit(self._run(pixels.astype(np.float32)))
+
+    def _run(self, pixels: np.ndarray) -> np.ndarray:
+        return np.asarray(self.session.run(None, {self.input.name: pixels})[0][0])
 
 
 class DlibEmbedder:

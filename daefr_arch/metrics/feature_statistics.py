@@ -1,17 +1,14 @@
 """Mean and covariance of a set's features, the files that hold them, and their Fréchet distance."""
 
-import pickle
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import torch
 from scipy.linalg import eigh
 
-from daefr_arch.errors import InputError
+from daefr_arch.checkpoints import read_arrays
+from daefr_arch.errors import InputError, WeightsError
 
 
 @dataclass(frozen=True)
@@ -34,21 +31,15 @@ class FeatureStatistics:
         """From BasicSR's .pth (`mean`, `cov`: inception_FFHQ_512-f7b384ab.pth) or pytorch-fid's .npz (`mu`, `sigma`).
 
         Raises:
-            InputError: another kind of file, other content, or damaged.
+            InputError: another kind of file.
+            WeightsError: no file, a damaged one, or other content.
         """
-        path = Path(path)
-        if path.suffix == '.npz':
-            content, keys = _read_npz(path), ('mu', 'sigma')
-        elif path.suffix == '.pth':
-            content, keys = _read_arrays(path), ('mean', 'cov')
-        else:
+        keys = {'.npz': ('mu', 'sigma'), '.pth': ('mean', 'cov')}.get(Path(path).suffix)
+        if keys is None:
             raise InputError(f'{path}: expected FID statistics in .pth or .npz, or a folder of images')
-        missing = [key for key in keys if key not in content]
-        if missing:
-            raise InputError(f'{path}: expected the keys {" and ".join(keys)}, found {", ".join(content)}')
-        mean, covariance = (np.asarray(content[key], np.float64) for key in keys)
-        if covariance.shape != mean.shape * 2:
-            raise InputError(f'{path}: a mean {mean.shape} does not go with a covariance {covariance.shape}')
+        mean, covariance = read_arrays(path, keys)
+        if mean.ndim != 1 or covariance.shape != mean.shape * 2:
+            raise WeightsError(f'{path}: a mean {mean.shape} does not go with a covariance {covariance.shape}')
         return cls(mean, covariance)
 
     def write(self, path: str | Path) -> None:
@@ -75,26 +66,3 @@ def frechet_distance(a: FeatureStatistics, b: FeatureStatistics) -> float:
     trace_of_root = np.sqrt(eigh(root @ b.covariance @ root, eigvals_only=True).clip(0)).sum()
     distance = np.sum((a.mean - b.mean) ** 2) + np.trace(a.covariance) + np.trace(b.covariance) - 2 * trace_of_root
     return max(0.0, float(distance))
-
-
-def _read_npz(path: Path) -> dict[str, np.ndarray]:
-    try:
-        with np.load(path) as arrays:
-            return dict(arrays)
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise InputError(f'{path}: not a file of statistics, or damaged: {error}') from error
-
-
-def _read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """A .pth with NumPy arrays, without running code; `numpy.core` is NumPy 1's name of the module."""
-    reconstruct = np.empty(0).__reduce__()[0]
-    allowed: list[Any] = [
-        (reconstruct, 'numpy.core.multiarray._reconstruct'),
-        (reconstruct, 'numpy._core.multiarray._reconstruct'),
-        *(np.ndarray, np.dtype, *(type(np.dtype(kind)) for kind in ('f8', 'f4'))),
-    ]
-    with torch.serialization.safe_globals(allowed):
-        try:
-            return torch.load(path, map_location='cpu', weights_only=True)
-        except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
-            raise InputError(f'{path}: not a file of statistics, or damaged: {error}') from error

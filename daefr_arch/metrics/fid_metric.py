@@ -1,6 +1,5 @@
 """Fréchet inception distance of a set of images."""
 
-import pickle
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -10,9 +9,9 @@ import torch
 from basicsr.utils.registry import METRIC_REGISTRY
 from torch import nn
 
-from daefr_arch.checkpoints import locate
+from daefr_arch.checkpoints import foreign_file, locate, read_checkpoint
 from daefr_arch.compat import inception_weights
-from daefr_arch.errors import InputError, WeightsError
+from daefr_arch.errors import InputError
 from daefr_arch.io.image_file import read_image
 from daefr_arch.io.image_listing import list_images
 from daefr_arch.io.photo import as_uint8
@@ -37,11 +36,9 @@ def build_inception(*, weights: str | Path | None = None, device: str = 'cpu') -
     from basicsr.archs.inception import InceptionV3
 
     path = locate('inception', weights)
-    try:
-        with inception_weights(path):
-            network = InceptionV3([3], resize_input=True, normalize_input=False)
-    except (RuntimeError, TypeError, EOFError, pickle.UnpicklingError) as error:
-        raise WeightsError(f'{path}: not the weights of the FID InceptionV3: {error}') from error
+    state_dict = read_checkpoint(path).state_dict
+    with foreign_file(path, 'the weights of the FID InceptionV3'), inception_weights(state_dict):
+        network = InceptionV3([3], resize_input=True, normalize_input=False)
     return network.eval().to(device)
 
 
@@ -71,7 +68,9 @@ class FID(SetMetric):
     def _statistics(self, reference: str | Path) -> FeatureStatistics:
         path = locate('inception_ffhq_512') if reference == FFHQ else Path(reference)
         if path.is_dir():
-            return FeatureStatistics.of([self.features(as_uint8(read_image(p).pixels)) for p in list_images(path)])
+            return FeatureStatistics.of(
+                [self.features(as_uint8(read_image(p, whole=True).pixels)) for p in list_images(path)]
+            )
         return FeatureStatistics.read(path)
 
     @torch.inference_mode()

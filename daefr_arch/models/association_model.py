@@ -1,6 +1,6 @@
 """Stage 2: both autoencoders jointly, with their features associated (Sec. 3.2)."""
 
-from typing import Annotated, cast
+from typing import Annotated, ClassVar, cast, get_args
 
 from basicsr.losses import build_loss
 from basicsr.utils.registry import MODEL_REGISTRY
@@ -8,11 +8,13 @@ from pydantic import model_validator
 from torch import Tensor, nn
 
 from daefr_arch.archs.codebook_arch import DAEFRCodebook
+from daefr_arch.checkpoints import Domain
 from daefr_arch.errors import InputError
 from daefr_arch.models.autoencoder_path import AutoencoderLosses, AutoencoderOptions, AutoencoderPath
 from daefr_arch.models.base import DAEFRBaseModel
 from daefr_arch.models.codebook_updates import CodebookUpdates
 from daefr_arch.models.frozen import freeze
+from daefr_arch.models.starting_points import Start
 from daefr_arch.options.registered import Loss, Network
 from daefr_arch.options.run_file import OptionFile, PathOptions, StartsFrom
 from daefr_arch.options.section import OptionError
@@ -73,6 +75,12 @@ class DAEFRAssociationModel(DAEFRBaseModel):
 
     Options = AssociationFile
     options: AssociationFile
+    stage = 'association'
+    starts: ClassVar = {
+        label: Start(('codebook', 'association'), domain)
+        for domain in get_args(Domain)
+        for label in (domain, f'd_{domain}')
+    }
 
     def init_networks(self) -> None:
         train = self.options.train

@@ -28,10 +28,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast, get_args
 
 import torch
 from basicsr.archs import build_network
@@ -40,12 +40,24 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 
-from daefr_arch.checkpoints import check_checksums, load_stage_network, network_file, save_durably
+from daefr_arch.checkpoints import (
+    Checkpoint,
+    Domain,
+    Provenance,
+    as_plain,
+    fill,
+    load_stage_network,
+    network_file,
+    read_networks,
+    save_durably,
+    weights_hash,
+)
 from daefr_arch.errors import InputError, WeightsError
 from daefr_arch.models.distributed import broadcast_from_first, gather_objects, synchronise_batch_norm, world_size
 from daefr_arch.models.loss_log import LossLog, peak_memory_gib
 from daefr_arch.models.perceptual_backbone import settle_backbone
 from daefr_arch.models.random_states import get_random_states, set_random_states
+from daefr_arch.models.starting_points import Start, check_starting_points
 from daefr_arch.models.validation import BestRecord, validate
 from daefr_arch.options.run_file import OptionFile
 from daefr_arch.options.run_options import read_run_options
@@ -74,6 +86,10 @@ class DAEFRBaseModel(BaseModel):
 
     Options: ClassVar[type[OptionFile]] = OptionFile
     options: OptionFile
+    stage: ClassVar[str] = ''
+    """what its checkpoints call it; empty: the name of the class"""
+    starts: ClassVar[Mapping[str, Start]] = {}
+    """label -> what path.pretrain_network_<label> must be"""
 
     lq: Tensor
     gt: Tensor | None
@@ -89,6 +105,8 @@ class DAEFRBaseModel(BaseModel):
         self.nets: dict[str, nn.Module] = {}
         self.emas: dict[str, nn.Module] = {}
         self.best = BestRecord()
+        self.iteration = 0
+        self.started_from: dict[str, str] = {}
         self.loss_log = LossLog()
         self.paths: list[str] = []
         self._samples, self._log_time = 0, time.perf_counter()
@@ -136,6 +154,15 @@ class DAEFRBaseModel(BaseModel):
         """path.pretrain_network_<label>."""
         return self.opt['path'].get(f'pretrain_network_{label}')
 
+    @classmethod
+    def check_starting_points(cls, path: Mapping[str, Any]) -> None:
+        """Whether the checkpoints of `path` are of the stages and domains that this model starts from.
+
+        Raises:
+            WeightsError: one says that it is not.
+        """
+        check_starting_points(path, cls.starts)
+
     def load_start(self, net: nn.Module, label: str, part: str, *, leave_out: tuple[str, ...] = ()) -> None:
         """Loads path.pretrain_network_<label>, by path.strict_load_<label> and path.param_key_<label>.
 
@@ -148,7 +175,17 @@ class DAEFRBaseModel(BaseModel):
         if not file:
             raise InputError(f'path.pretrain_network_{label} is missing: name the checkpoint of an earlier stage')
         strict, key = path.get(f'strict_load_{label}', True), path.get(f'param_key_{label}')
-        load_stage_network(net, file, part, strict=strict, param_key=key, leave_out=leave_out)
+        domain = self.starts.get(label, Start()).domain
+        checkpoint = load_stage_network(
+            net, file, part, strict=strict, param_key=key, leave_out=leave_out, domain=domain
+        )
+        self._note_start(label, checkpoint)
+
+    def _note_start(self, label: str, checkpoint: Checkpoint) -> None:
+        """For the checkpoints of this run; what goes on began with what its predecessor did."""
+        if label == 'g' and checkpoint.provenance:
+            self.started_from = {**checkpoint.provenance.started_from, **self.started_from}
+        self.started_from[label] = weights_hash(checkpoint.state_dict)
 
     def prepare(self, label: str, net: nn.Module, *, ema: bool = True) -> nn.Module:
         """Puts a network on the device, wraps it for training and takes it into the checkpoints as net_<label>.
@@ -222,6 +259,7 @@ class DAEFRBaseModel(BaseModel):
         Raises:
             TrainingError: a scalar of the step before (or, before saving, of this one) is not finite.
         """
+        self.iteration = current_iter
         scalars = self.training_step(current_iter)
         self.loss_log.record(current_iter, scalars, self.paths)
         self._samples += len(self.lq) * world_size()
@@ -285,6 +323,7 @@ class DAEFRBaseModel(BaseModel):
             'networks': list(self.nets),
             'manual_seed': self.opt.get('manual_seed'),
             'perceptual_backbone': self.perceptual_backbone,
+            'started_from': self.started_from,
         }
         if 'epochs' in self.opt:  # of BasicSR's pipeline
             state['position'] = self.opt['epochs'].position(epoch, current_iter)
@@ -294,10 +333,25 @@ class DAEFRBaseModel(BaseModel):
         if self.opt['rank'] != 0:
             return
         for label, net in self.nets.items():
-            weights = {'params': self.get_bare_model(net).state_dict()}
+            weights: dict[str, Any] = {'params': self.get_bare_model(net).state_dict()}
             if label in self.emas:
                 weights['params_ema'] = self.emas[label].state_dict()
+            weights['network'] = as_plain(self.opt.get(f'network_{label}'))
+            weights['provenance'] = self._provenance(label).as_dict()
             save_durably(weights, network_file(self.opt['path']['models'], label, name))
+
+    def domain_of(self, label: str) -> Domain | None:
+        """The domain of network_<label>; None where it has both, or none."""
+        return next((domain for domain in get_args(Domain) if label.split('_')[-1] == domain), None)
+
+    def _provenance(self, label: str) -> Provenance:
+        return Provenance(
+            stage=self.stage or type(self).__name__,
+            domain=self.domain_of(label),
+            iteration=self.iteration,
+            started_from=self.started_from,
+            perceptual_backbone=self.perceptual_backbone,
+        )
 
     def resume_training(self, resume_state: dict[str, Any]) -> None:
         """Goes on from a training state and the networks saved with it."""
@@ -308,11 +362,12 @@ class DAEFRBaseModel(BaseModel):
             path = network_file(self.opt['path']['models'], label, resume_state['iter'])
             if not path.is_file():
                 raise WeightsError(f'{path} is missing: {self.opt["path"]["resume_state"]} needs it')
-            check_checksums(path)
-            weights = torch.load(path, map_location='cpu', weights_only=True)
-            self.get_bare_model(net).load_state_dict(weights['params'])
+            weights = read_networks(path)
+            fill(self.get_bare_model(net), weights['params'], path)
             if label in self.emas:
-                self.emas[label].load_state_dict(weights.get('params_ema', weights['params']))
+                fill(self.emas[label], weights.get('params_ema', weights['params']), path)
+        self.iteration = resume_state['iter']
+        self.started_from |= resume_state.get('started_from', {})
         super().resume_training(resume_state)
         self.scaler.load_state_dict(resume_state['scaler'])
         self.best.load_state_dict(resume_state['best'])

@@ -1,16 +1,18 @@
 """Stage 1: the autoencoder and codebook of one domain (Sec. 3.1)."""
 
-from typing import Annotated, Literal, cast
+from typing import Annotated, ClassVar, Literal, cast
 
 from basicsr.utils.registry import MODEL_REGISTRY
 from pydantic import model_validator
 from torch import Tensor
 
 from daefr_arch.archs.codebook_arch import DAEFRCodebook
+from daefr_arch.checkpoints import Domain
 from daefr_arch.errors import InputError
 from daefr_arch.models.autoencoder_path import AutoencoderLosses, AutoencoderOptions, AutoencoderPath
 from daefr_arch.models.base import DAEFRBaseModel
 from daefr_arch.models.codebook_updates import CodebookUpdates
+from daefr_arch.models.starting_points import Start
 from daefr_arch.options.registered import Network
 from daefr_arch.options.run_file import OptionFile, PathOptions, StartsFrom
 from daefr_arch.options.section import OptionError
@@ -49,6 +51,8 @@ class DAEFRCodebookModel(DAEFRBaseModel):
 
     Options = CodebookFile
     options: CodebookFile
+    stage = 'codebook'
+    starts: ClassVar = {label: Start(('codebook', 'association')) for label in 'gd'}  # an LQ path may begin with HQ
 
     def init_networks(self) -> None:
         train = self.options.train
@@ -67,6 +71,9 @@ class DAEFRCodebookModel(DAEFRBaseModel):
         self.optimizer_g = self.add_optimizer('g', self.net_g)
         if self.net_d is not None:
             self.optimizer_d = self.add_optimizer('d', self.net_d)
+
+    def domain_of(self, label: str) -> Domain:
+        return self.options.train.domain
 
     @property
     def image(self) -> Tensor:

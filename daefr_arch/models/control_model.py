@@ -1,6 +1,7 @@
 """The stage after stage 3: the control module of the LQ feature (appendix C, Fig. 10)."""
 
-from typing import Annotated, ClassVar
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar
 
 from basicsr.archs import build_network
 from basicsr.utils.registry import MODEL_REGISTRY
@@ -8,10 +9,12 @@ from pydantic import model_validator
 from torch import Tensor
 
 from daefr_arch.archs.daefr_arch import DAEFR
-from daefr_arch.checkpoints import load_lq_codebook
+from daefr_arch.checkpoints import load_lq_codebook, lq_origin
+from daefr_arch.errors import WeightsError
 from daefr_arch.models.base import DAEFRBaseModel
 from daefr_arch.models.frozen import freeze
 from daefr_arch.models.image_losses import ImageLosses, ImageLossOptions
+from daefr_arch.models.starting_points import Start
 from daefr_arch.options.kinds import Share
 from daefr_arch.options.registered import Network
 from daefr_arch.options.run_file import Optimiser, OptionFile, PathOptions, StartsFrom, ValOptions
@@ -69,6 +72,25 @@ class DAEFRControlModel(DAEFRBaseModel):
 
     Options = ControlFile
     options: ControlFile
+    stage = 'control'
+    starts: ClassVar = {
+        'g': Start(('restoration', 'control')),
+        'lq': Start(('association', 'codebook', 'restoration', 'control'), 'lq'),
+    }
+
+    @classmethod
+    def check_starting_points(cls, path: Mapping[str, Any]) -> None:
+        super().check_starting_points(path)
+        files = [path.get(f'pretrain_network_{label}') for label in ('g', 'lq')]
+        if not all(files):
+            return
+        keys = [path.get(f'param_key_{label}') for label in ('g', 'lq')]
+        begun, given = (lq_origin(str(file), param_key=key) for file, key in zip(files, keys, strict=True))
+        if begun and given and begun != given:
+            raise WeightsError(
+                f'path.pretrain_network_lq: expected the LQ codebook that the encoder of {files[0]} was trained with, '
+                f'{files[1]} holds another'
+            )
 
     def init_networks(self) -> None:
         if not self.is_train:
@@ -90,6 +112,8 @@ class DAEFRControlModel(DAEFRBaseModel):
         path = self.opt['path']
         file, key = path[f'pretrain_network_{label}'], path.get(f'param_key_{label}')
         load_lq_codebook(net.get_submodule('lq_codebook'), file, param_key=key)
+        origin = lq_origin(file, param_key=key)
+        self.started_from |= {'lq': origin} if origin else {}
 
     def init_training(self) -> None:
         self.image_losses = ImageLosses(self.options.train).to(self.device)

@@ -1,6 +1,6 @@
 """The stage beside the others: the network of evidence, from pairs of a photo and the face that it should show."""
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from basicsr.losses import build_loss
 from basicsr.utils.registry import MODEL_REGISTRY
@@ -10,6 +10,7 @@ from daefr_arch.archs import bands
 from daefr_arch.errors import InputError
 from daefr_arch.faces.evidence import weights
 from daefr_arch.models.base import DAEFRBaseModel
+from daefr_arch.models.starting_points import Start
 from daefr_arch.options.registered import Loss, Network
 from daefr_arch.options.run_file import Optimiser, OptionFile, PathOptions, StartsFrom, TrainOptions
 
@@ -41,6 +42,8 @@ class DAEFREvidenceModel(DAEFRBaseModel):
 
     Options = EvidenceFile
     options: EvidenceFile
+    stage = 'evidence'
+    starts: ClassVar = {'g': Start(('evidence',))}
 
     def init_networks(self) -> None:
         self.net_g = self.prepare('g', self.build('g', 'evidence'))

@@ -14,6 +14,7 @@ from daefr_arch.faces.evidence import weights
 from daefr_arch.models.base import DAEFRBaseModel
 from daefr_arch.models.frozen import freeze
 from daefr_arch.models.image_losses import ImageLosses, ImageLossOptions
+from daefr_arch.models.starting_points import Start
 from daefr_arch.options.kinds import Share
 from daefr_arch.options.registered import Network
 from daefr_arch.options.run_file import Optimiser, OptionFile, PathOptions, StartsFrom
@@ -56,6 +57,8 @@ class DAEFRHarmoniserModel(DAEFRBaseModel):
 
     Options = HarmoniserFile
     options: HarmoniserFile
+    stage = 'harmoniser'
+    starts: ClassVar = {'evidence': Start(('evidence',)), 'g': Start(('harmoniser',))}
 
     def init_networks(self) -> None:
         self.evidence: DAEFREvidence = build_network(self.opt['network_evidence']).to(self.device)

@@ -1,6 +1,6 @@
 """Stage 3: fusion and code prediction (Sec. 3.3)."""
 
-from typing import Annotated, cast
+from typing import Annotated, ClassVar, cast
 
 import torch
 from basicsr.archs import build_network
@@ -16,6 +16,7 @@ from daefr_arch.errors import InputError, WeightsError
 from daefr_arch.models.base import DAEFRBaseModel
 from daefr_arch.models.frozen import freeze
 from daefr_arch.models.image_losses import ImageLosses, ImageLossOptions
+from daefr_arch.models.starting_points import Start
 from daefr_arch.options.registered import Loss, Network
 from daefr_arch.options.run_file import Optimiser, OptionFile, PathOptions, StartsFrom
 from daefr_arch.options.section import OptionError
@@ -74,6 +75,13 @@ class DAEFRRestorationModel(DAEFRBaseModel):
 
     Options = RestorationFile
     options: RestorationFile
+    stage = 'restoration'
+    starts: ClassVar = {
+        'codebook': Start(('codebook',), 'hq'),
+        'hq': Start(('association', 'codebook'), 'hq'),
+        'lq': Start(('association', 'codebook'), 'lq'),
+        'g': Start(('restoration', 'control')),
+    }
 
     def init_networks(self) -> None:
         net = cast(DAEFR, self.build('g', 'daefr'))

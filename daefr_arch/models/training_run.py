@@ -123,6 +123,8 @@ def _parse_options(original: Callable) -> Callable:
         if is_checked:
             resuming = is_train and is_resuming(opt)
             check_machine(checked, opt, launcher=known.launcher, resuming=resuming)
+            if not resuming and _has_our_model(opt):
+                MODEL_REGISTRY.get(opt['model_type']).check_starting_points(opt['path'])
             check_images(opt['datasets'], opt['world_size'])
             for key, file in ({} if resuming else opt['path']).items():
                 if key.startswith('pretrain_network') and file:

@@ -14,6 +14,7 @@ from basicsr.utils import imwrite, tensor2img
 from torch import Tensor
 from torch.utils.data import Dataset, default_collate
 
+from daefr_arch.errors import TrainingError
 from daefr_arch.io.progress import ProgressBar
 from daefr_arch.models.distributed import sum_over_ranks, world_size
 
@@ -63,6 +64,8 @@ def validate(
 
     Images go to path.visualization if `save_img`, as BasicSR's SRModel names them; the first ones, as input, result
     and target side by side, and the metrics go to TensorBoard.
+
+    Raises TrainingError where what the network makes of an image is not finite, in float32 too.
     """
     val = model.options.val
     options = (val and val.metrics) or {}
@@ -72,8 +75,7 @@ def validate(
     indices = range(model.opt['rank'], count, world_size())
     for index in ProgressBar(indices, unit='image', disable=not (val and val.pbar) or model.opt['rank'] != 0):
         model.feed_data(default_collate([dataset[index]]))
-        with model.autocast():
-            restored = model.restore()
+        restored = _restored(model, name)
         result, gt = _to_image(restored), None if model.gt is None else _to_image(model.gt)
         if save_img:
             imwrite(result, str(_image_path(model, name, current_iter)))
@@ -86,6 +88,20 @@ def validate(
     values = dict(zip(options, means, strict=True))
     _log(name, values, current_iter, tb_logger)
     return values
+
+
+def _restored(model: DAEFRBaseModel, dataset_name: str) -> Tensor:
+    """(1, 3, H, W) in [-1, 1], of the batch that the model was fed; in float32 where train.amp overflows."""
+    with model.autocast():
+        restored = model.restore()
+    if model.amp_type is not None and not restored.isfinite().all():
+        restored = model.restore()
+    if not restored.isfinite().all():
+        raise TrainingError(
+            f'validation {dataset_name}: the network output for {model.paths[0]} is not finite, in float32 too: '
+            'go on from an earlier checkpoint with a lower learning rate'
+        )
+    return restored
 
 
 def _to_image(batch: Tensor) -> np.ndarray:

@@ -123,19 +123,17 @@ class RealESRGANUpsampler:
 def _build_rrdbnet(state: dict[str, torch.Tensor], name: str) -> RRDBNet:
     """The RRDBNet of a state dict, its sizes read from it. Raises WeightsError where it is another network's."""
     blocks = {key.split('.')[1] for key in state if key.startswith('body.')}
-    first, growth = state.get('conv_first.weight'), state.get('body.0.rdb1.conv1.weight')
-    if first is None or growth is None or first.shape[1] not in SCALE_OF_CHANNELS:
+    first, growth = (state.get(key, torch.empty(0)).shape for key in ('conv_first.weight', 'body.0.rdb1.conv1.weight'))
+    if len(first) != 4 or len(growth) != 4 or first[1] not in SCALE_OF_CHANNELS or 0 in (*first, *growth):
         raise WeightsError(f'{name}: expected the weights of a Real-ESRGAN x2 or x4 (RRDBNet)')
-    network = RRDBNet(
-        num_in_ch=3,
-        num_out_ch=3,
-        scale=SCALE_OF_CHANNELS[first.shape[1]],
-        num_feat=first.shape[0],
-        num_block=len(blocks),
-        num_grow_ch=growth.shape[0],
-    ).float()  # whatever the default type is
-    try:
-        network.load_state_dict(state, strict=True)
-    except RuntimeError as error:
-        raise WeightsError(f'{name}: not the weights of an RRDBNet: {str(error)[:300]}') from error
+    with checkpoints.naming(name), checkpoints.no_larger_than(state):
+        network = RRDBNet(
+            num_in_ch=3,
+            num_out_ch=3,
+            scale=SCALE_OF_CHANNELS[first[1]],
+            num_feat=first[0],
+            num_block=len(blocks),
+            num_grow_ch=growth[0],
+        ).float()  # whatever the default type is
+    checkpoints.fill(network, state, name)
     return network.eval()

@@ -40,8 +40,8 @@ class FaceRestorer:
             fidelity: 0 for the network's face alone, 1 for all that could be evidence, None for what the evidence says.
 
         Returns:
-            For each crop the face, None where the network's output is not finite, and the evidence. Of crops that show
-            all there is to show the network sees none.
+            For each crop the face, None where the network or the evidence is not finite, and the evidence. Of crops
+            that show all there is to show the network sees none.
 
         Raises:
             InputError: a fidelity outside [0, 1].
@@ -49,7 +49,7 @@ class FaceRestorer:
         if fidelity is not None and not 0 <= fidelity <= 1:
             raise InputError(f'weight: expected a fidelity between 0 and 1, got {fidelity}')
         evidence = self.fusion.assess(crops)
-        lacking = [index for index, shown in enumerate(evidence) if not shown.is_enough(fidelity)]
+        lacking = [index for index, shown in enumerate(evidence) if shown.is_finite and not shown.is_enough(fidelity)]
         faces = dict(zip(lacking, self.network_faces([crops[index] for index in lacking]), strict=True))
         network_faces = [faces.get(index) for index in range(len(crops))]
         return list(zip(self.fuse(crops, evidence, network_faces, fidelity=fidelity), evidence, strict=True))
@@ -79,9 +79,9 @@ class FaceRestorer:
             fidelity=fidelity,
             evidence=[evidence[index] for index in faces],
         )
-        results: dict[int, FusedFace] = dict(zip(faces, fused, strict=True))
+        results = {index: face for index, face in zip(faces, fused, strict=True) if np.isfinite(face.change).all()}
         for index, (crop, shown) in enumerate(zip(crops, evidence, strict=True)):
-            if shown.is_enough(fidelity):
+            if shown.is_finite and shown.is_enough(fidelity):
                 results[index] = FusedFace.kept(crop, shown)
         return [results.get(index) for index in range(len(crops))]
 

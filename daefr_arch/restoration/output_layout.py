@@ -1,5 +1,6 @@
 """Names of the files that are written for a photo, in CodeFormer's or GFPGAN's folders; what forbids writing them."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,8 +9,6 @@ from daefr_arch.choices import LAYOUTS
 from daefr_arch.errors import UsageError
 from daefr_arch.io.atomic_file import make_folder
 from daefr_arch.io.image_encoding import WRITABLE
-
-EXISTING = ('refuse', 'overwrite', 'skip')
 
 
 @dataclass(frozen=True)
@@ -79,6 +78,15 @@ class OutputLayout:
         """The picture of what is evidence in the restored face number `index`."""
         return self.root / 'evidence_maps' / f'{self._face(source, index)}{self._ending}.png'
 
+    def is_face_of(self, source: Path, file: Path) -> bool:
+        """Whether the file is named as one of a face of this photo, whatever the face's number."""
+        number = re.fullmatch(rf'{re.escape(source.stem)}_(\d+).*', file.stem)
+        if number is None:
+            return False
+        index = int(number[1])
+        named = (self.restored_face, self.cropped_face, self.comparison, self.evidence_map)
+        return file in {name(source, index) for name in named}
+
     def result(self, source: Path) -> Path:
         """The file that is written last: it exists when the photo is done."""
         return self.photo(source) or self.restored_face(source, 0)
@@ -97,21 +105,6 @@ class OutputLayout:
 
     def _face(self, source: Path, index: int) -> str:
         return source.stem if self._codeformer and self.has_aligned else f'{source.stem}_{index:02d}'
-
-
-def plan_outputs(sources: Sequence[Path], layout: OutputLayout, *, existing: str = 'refuse') -> list[Path]:
-    """The sources to work on, after checking that no result would replace an input or another result.
-
-    existing: what to do where a result is there already: 'refuse' (an error), 'overwrite', or 'skip' that source.
-
-    Raises:
-        UsageError: two sources would write one name, a result would replace an input, or results exist.
-    """
-    check_names({source: (layout.restored_face(source, 0), layout.result(source)) for source in sources})
-    done = {source for source in sources if layout.result(source).exists()}
-    if existing == 'refuse':
-        refuse_existing([layout.result(source) for source in sources], '--overwrite, --skip_existing or --output')
-    return [source for source in sources if existing != 'skip' or source not in done]
 
 
 def check_names(results: Mapping[Path, Sequence[Path]]) -> None:

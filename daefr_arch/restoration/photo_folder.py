@@ -8,26 +8,29 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-import cv2
 import numpy as np
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from daefr_arch.choices import MAX_PIXELS
-from daefr_arch.errors import InputError
+from daefr_arch.errors import InputError, StorageError
 from daefr_arch.faces.evidence_map import draw_evidence
-from daefr_arch.io.image_file import read_image, write_image
+from daefr_arch.io.image_file import read_image
 from daefr_arch.io.json_lines import JsonLinesWriter
-from daefr_arch.io.photo import Photo
 from daefr_arch.io.progress import ProgressBar
+from daefr_arch.io.staging_folder import staging_folder
+from daefr_arch.restoration.earlier_runs import EarlierRuns
 from daefr_arch.restoration.output_layout import OutputLayout, make_folders
-from daefr_arch.restoration.photo_job import PHOTO_ERRORS, PhotoJob
+from daefr_arch.restoration.photo_files import PhotoFiles
+from daefr_arch.restoration.photo_job import PhotoJob
+from daefr_arch.restoration.photo_source import PhotoSource, photo_sources
 from daefr_arch.restoration.photo_work import PhotoWork
-from daefr_arch.restoration.report import FAILED, PhotoReport
+from daefr_arch.restoration.report import FAILED
 
 DECODED_AHEAD = 4
 PHOTOS_A_GROUP = 8  # whose faces share the network's batches; as many are searched ahead
@@ -39,7 +42,9 @@ class Restorer(Protocol):
 
     upscale: float
 
-    def find_faces(self, img: np.ndarray, *, has_aligned: bool, only_center_face: bool) -> PhotoWork:
+    def find_faces(
+        self, img: np.ndarray, *, has_aligned: bool, only_center_face: bool, icc_profile: bytes | None
+    ) -> PhotoWork:
         """As DAEFRRestorer.find_faces."""
 
     def restore_faces(self, works: Sequence[PhotoWork], *, weight: float | None) -> None:
@@ -71,27 +76,26 @@ class FolderResult:
 
 def restore_photos(
     restorer: Restorer,
-    sources: Sequence[Path],
+    sources: Sequence[Path | PhotoSource],
     layout: OutputLayout,
     *,
     report: Path,
-    append: bool = False,
     only_center_face: bool = False,
     weight: float | None = None,
     draw_box: bool = False,
     max_pixels: int = MAX_PIXELS,
     progress: bool = False,
 ) -> FolderResult:
-    """Restores photos from files to files; one that fails never stops the others.
+    """Restores photos from files to files; one that fails never stops the others, whatever it raises.
 
     Args:
         restorer: a DAEFRRestorer, or an object with its steps.
-        sources: image files, checked by `plan_outputs`.
+        sources: image files, checked by `plan_outputs`; every page of a TIFF file is a photo.
         layout: where the results go.
-        report: JSON lines file, one line a photo in the order of `sources`: input, status ('ok', 'no_face': written
-            without a restored face, 'damaged': written, though the file is cut or damaged, 'partial': some faces
-            failed, 'error': nothing written), error, outputs, faces, seconds, warnings.
-        append: keep what the report holds.
+        report: JSON lines file that gets one line a photo in the order of `sources`: input, page, status ('ok',
+            'no_face': written without a restored face, 'damaged': written, though the file is cut or damaged,
+            'partial': some faces failed, 'error': nothing written), error, error_class, outputs, faces, precision,
+            seconds, warnings. What it holds is kept; see `read_report`.
         only_center_face, weight: of DAEFRRestorer.enhance.
         draw_box: draw the detected boxes into the whole photo.
         max_pixels: larger photos are an error.
@@ -101,33 +105,52 @@ def restore_photos(
         How many photos ended in each of the statuses, and what they took.
 
     Raises:
+        StorageError: nothing more can be written; photos before are done, and the message says how many.
         OutputError: the folders or the report cannot be written.
     """
+    photos = photo_sources(sources)
     make_folders(layout)
     start = time.perf_counter()
     result = FolderResult(Counter(), Counter(), 0.0)
     most_pixels = RESULT_PIXELS_A_GROUP / restorer.upscale**2
-    readers, finder, paster, writers = (ThreadPoolExecutor(threads) for threads in (2, 1, 1, 2))
-    bar = ProgressBar(total=len(sources), unit='photo', disable=not progress)
+    bar = ProgressBar(total=len(photos), unit='photo', disable=not progress)
 
     def find(job: PhotoJob) -> PhotoJob:
         return _find(job, restorer, has_aligned=layout.has_aligned, only_center_face=only_center_face)
 
     try:
-        with JsonLinesWriter(report, append=append) as lines, logging_redirect_tqdm():
+        with (
+            JsonLinesWriter(report) as lines,
+            staging_folder(layout.root) as staging,
+            logging_redirect_tqdm(),
+            _threads(2, 1, 1, 2) as (readers, finder, paster, writers),
+        ):
+            files = PhotoFiles(
+                layout,
+                staging,
+                lines,
+                EarlierRuns(layout, report),
+                upscale=restorer.upscale,
+                draw_box=draw_box,
+            )
             writing: list[Future[dict[str, Any]]] = []
-            decoded = _ahead(readers, partial(_decode, max_pixels=max_pixels), map(PhotoJob, sources), DECODED_AHEAD)
+            decoded = _ahead(readers, partial(_decode, max_pixels=max_pixels), map(PhotoJob, photos), DECODED_AHEAD)
             for group in _groups(_ahead(finder, find, decoded, PHOTOS_A_GROUP, most_pixels), most_pixels):
+                if files.full:
+                    break
                 _restore(restorer, [job for job in group if job.work is not None], weight)
-                _report(writing, lines, result)
-                pasted = [paster.submit(_paste, job, restorer, layout) for job in group]
-                writing = [writers.submit(_write, job, layout, restorer.upscale, draw_box) for job in pasted]
-                for future in writing:
-                    bar.moves_with(future)
-            _report(writing, lines, result)
+                last = writing[-1] if writing else None
+                _count(writing, result)
+                writing = []
+                for job in group:
+                    pasted = paster.submit(_paste, job, restorer, layout)
+                    last = writers.submit(files.write, pasted, last)
+                    bar.moves_with(last)
+                    writing.append(last)
+            _count(writing, result)
+    except StorageError as error:
+        raise StorageError(f'{error}; stopped after {result.counts.total()} of {len(photos)} photos') from error
     finally:
-        for executor in (readers, finder, paster, writers):
-            executor.shutdown(cancel_futures=True)
         bar.close()
     return replace(result, elapsed=time.perf_counter() - start)
 
@@ -155,7 +178,7 @@ def _ahead(
 
 def _decode(job: PhotoJob, max_pixels: int) -> PhotoJob:
     with job.step('read'):
-        job.photo = read_image(job.source, max_pixels=max_pixels)
+        job.photo = read_image(job.source.path, max_pixels=max_pixels, page=(job.source.page or 1) - 1)
         job.warnings, job.damaged = job.photo.warnings, job.photo.damaged
     return job
 
@@ -163,7 +186,12 @@ def _decode(job: PhotoJob, max_pixels: int) -> PhotoJob:
 def _find(job: PhotoJob, restorer: Restorer, *, has_aligned: bool, only_center_face: bool) -> PhotoJob:
     if job.photo is not None:
         with job.step():
-            job.work = restorer.find_faces(job.photo.pixels, has_aligned=has_aligned, only_center_face=only_center_face)
+            job.work = restorer.find_faces(
+                job.photo.pixels,
+                has_aligned=has_aligned,
+                only_center_face=only_center_face,
+                icc_profile=job.photo.icc_profile,
+            )
             job.report = job.work.report
     return job
 
@@ -188,7 +216,7 @@ def _restore(restorer: Restorer, jobs: Sequence[PhotoJob], weight: float | None)
         return
     try:
         restorer.restore_faces([job.work for job in jobs if job.work is not None], weight=weight)
-    except PHOTO_ERRORS as error:
+    except Exception as error:  # noqa: BLE001  whatever it is, it is a photo's: the others may be fine
         if len(jobs) == 1:
             jobs[0].fail(error)
             return
@@ -209,61 +237,34 @@ def _paste(job: PhotoJob, restorer: Restorer, layout: OutputLayout) -> PhotoJob:
                 job.evidence_maps = [draw_evidence(face.face, face.evidence.log_ratios) for face in fused]
             if whole is not None:
                 job.restored = job.photo.with_pixels(whole)
+            elif layout.has_aligned and job.faces:
+                job.restored = job.photo.in_srgb(job.faces[0])
+                job.warnings += job.restored.warnings
             job.photo = job.work = None
     return job
 
 
-def _write(pasted: Future[PhotoJob], layout: OutputLayout, upscale: float, draw_box: bool) -> dict[str, Any]:
-    """Writes the files of a photo, the whole photo last; returns the line of the report. The pixels are let go."""
-    job = pasted.result()
-    outputs: dict[str, list[str]] = {}
-    with job.step('write'):
-        if job.error is None:
-            for kind, path, image in _outputs(job, layout, upscale, draw_box):
-                write_image(path, image)
-                outputs.setdefault(kind, []).append(str(path))
-    if job.error:
-        for written in (name for names in outputs.values() for name in names):
-            Path(written).unlink(missing_ok=True)
-        outputs = {}
-    job.crops, job.faces, job.evidence_maps, job.restored = [], [], [], None
-    return job.line(outputs)
-
-
-def _outputs(
-    job: PhotoJob, layout: OutputLayout, upscale: float, draw_box: bool
-) -> Iterator[tuple[str, Path, np.ndarray | Photo]]:
-    """What to write: kind, path, image."""
-    restored = [index for index, face in enumerate(job.report.faces) if face.status != FAILED]
-    for index, crop, face in zip(restored, job.crops, job.faces, strict=True):
-        if path := layout.cropped_face(job.source, index):
-            yield 'cropped_faces', path, crop
-        yield 'restored_faces', layout.restored_face(job.source, index), face
-        if path := layout.comparison(job.source, index):
-            yield 'cmp', path, np.hstack((crop, face))
-    for index, picture in zip(restored, job.evidence_maps, strict=layout.evidence_maps):
-        yield 'evidence_maps', layout.evidence_map(job.source, index), picture
-    path = layout.photo(job.source)
-    if path and job.restored is not None:
-        yield 'photo', path, _with_boxes(job.restored, job.report, upscale) if draw_box else job.restored
-
-
-def _with_boxes(photo: Photo, report: PhotoReport, upscale: float) -> Photo:
-    """The photo with the boxes of its faces drawn in green."""
-    pixels = photo.pixels.copy()
-    thickness = max(1, round(max(pixels.shape) / 500))
-    for face in report.faces:
-        if face.box is not None:
-            x0, y0, x1, y1 = (round(value * upscale) for value in face.box)
-            cv2.rectangle(pixels, (x0, y0), (x1, y1), (0, np.iinfo(pixels.dtype).max, 0), thickness)
-    # a profile of grey does not fit what is green now
-    return replace(photo, pixels=pixels, grey=False, icc_profile=None if photo.grey else photo.icc_profile)
-
-
-def _report(writing: Sequence[Future[dict[str, Any]]], lines: JsonLinesWriter, result: FolderResult) -> None:
-    """Waits for the photos that are being written, and reports them."""
+def _count(writing: Sequence[Future[dict[str, Any]]], result: FolderResult) -> None:
+    """Waits for the photos that are being written, and counts them; raises the first StorageError after that."""
+    full: StorageError | None = None
     for future in writing:
-        line = future.result()
+        try:
+            line = future.result()
+        except StorageError as error:
+            full = full or error
+            continue
         result.counts[line['status']] += 1
         result.seconds.update(line['seconds'])
-        lines.write(line)
+    if full is not None:
+        raise full
+
+
+@contextmanager
+def _threads(*sizes: int) -> Iterator[list[ThreadPoolExecutor]]:
+    """Executors of these many threads. At the end, what they have begun is waited for, and the rest is dropped."""
+    executors = [ThreadPoolExecutor(size) for size in sizes]
+    try:
+        yield executors
+    finally:
+        for executor in executors:
+            executor.shutdown(cancel_futures=True)

@@ -5,21 +5,18 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
-from daefr_arch.errors import DAEFRError
+from daefr_arch.errors import DAEFRError, StorageError
 from daefr_arch.io.photo import Photo
+from daefr_arch.restoration.photo_source import PhotoSource
 from daefr_arch.restoration.photo_work import PhotoWork
 from daefr_arch.restoration.report import FAILED, NO_FACE, PARTIAL, RESTORED, PhotoReport
 
 # status of a PhotoReport -> status of a line of the report
 _STATUSES = {RESTORED: 'ok', NO_FACE: 'no_face', PARTIAL: 'partial', FAILED: 'error'}
-# what one photo may raise without stopping the others
-PHOTO_ERRORS = (DAEFRError, OSError, RuntimeError, ValueError, MemoryError, cv2.error)
 
 _logger = logging.getLogger(__name__)
 
@@ -28,12 +25,13 @@ _logger = logging.getLogger(__name__)
 class PhotoJob:
     """One photo on its way: what is known of it, and its results until they are written; `photo` until it is pasted."""
 
-    source: Path
+    source: PhotoSource
     photo: Photo | None = None
     work: PhotoWork | None = None
     report: PhotoReport = field(default_factory=PhotoReport)
     seconds: dict[str, float] = field(default_factory=dict)
     error: str | None = None
+    error_class: str | None = None
     crops: list[np.ndarray] = field(default_factory=list)
     faces: list[np.ndarray] = field(default_factory=list)
     evidence_maps: list[np.ndarray] = field(default_factory=list)
@@ -43,21 +41,34 @@ class PhotoJob:
 
     @contextmanager
     def step(self, name: str | None = None) -> Iterator[None]:
-        """Marks the photo as failed where the step raises what a photo may raise; notes its seconds as `name`."""
+        """Marks the photo as failed where the step raises anything; notes its seconds as `name`.
+
+        Raises:
+            StorageError: nothing more can be written, of other photos neither.
+        """
         start = time.perf_counter()
         try:
             yield
-        except PHOTO_ERRORS as error:
+        except StorageError:
+            raise
+        except Exception as error:  # noqa: BLE001  whatever it is, it is this photo's: the next one may be fine
             self.fail(error)
         if name:
             self.seconds[name] = time.perf_counter() - start
 
     def fail(self, error: Exception) -> None:
         """Marks the photo as failed: nothing of it is written."""
-        self.error = str(error)
+        self.error_class, text = type(error).__name__, str(error)
+        expected = isinstance(error, DAEFRError) and text
+        self.error = text if expected else f'{self.error_class}: {text}' if text else self.error_class
         self.photo = self.work = None
-        named = self.source.name in self.error  # as errors of reading do
-        _logger.error('%s', self.error if named else f'{self.source.name}: {self.error}')
+        named = self.source.path.name in self.error  # as errors of reading do
+        _logger.error('%s', self.error if named else f'{self.source.name.name}: {self.error}')
+        _logger.debug('%s', self.source, exc_info=error)
+
+    def let_go(self) -> None:
+        """Frees the pixels of the results."""
+        self.crops, self.faces, self.evidence_maps, self.restored = [], [], [], None
 
     @property
     def pixels(self) -> int:
@@ -75,11 +86,14 @@ class PhotoJob:
         described = self.report.as_dict()
         seconds = {**self.seconds, **described['seconds']}
         return {
-            'input': str(self.source),
+            'input': str(self.source.path),
+            'page': self.source.page,
             'status': self.status,
             'error': self.error,
+            'error_class': self.error_class,
             'outputs': outputs,
             'faces': described['faces'],
+            'precision': described['precision'],
             'seconds': {name: round(value, 4) for name, value in seconds.items()},
             'warnings': [*self.warnings, *described['warnings']],
         }

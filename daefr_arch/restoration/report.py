@@ -44,7 +44,8 @@ class FaceReport:
     def judge(self, evidence: FaceEvidence, fused: FusedFace | None) -> None:
         """Notes what the photo shows of the face and what became of it; fused: None where the network failed."""
         shares = {'luma': evidence.luma, 'chroma': evidence.chroma}
-        self.evidence = {name: [round(share, 3) for share in bands] for name, bands in shares.items()}
+        if evidence.is_finite:
+            self.evidence = {name: [round(share, 3) for share in bands] for name, bands in shares.items()}
         if fused is None:
             self.warnings.append(NOT_FINITE)
             return
@@ -57,12 +58,14 @@ class FaceReport:
 class PhotoReport:
     """One photo: its faces, in the detector's order, and the seconds of each step.
 
-    seconds: 'detect', 'restore' (the photo's share of shared batches), 'background', 'paste'.
+    seconds: 'detect', 'restore' (the photo's share of shared batches), 'background', 'paste'. precision: in which the
+    network computed; None before it did.
     """
 
     faces: list[FaceReport] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    precision: str | None = None
 
     @property
     def status(self) -> str:

@@ -13,12 +13,12 @@ from torch import nn
 from daefr_arch import checkpoints
 from daefr_arch.choices import BATCH_SIZE, LARGEST_UPSCALE, MIN_FACE_SIZE, SCORE_THRESHOLD, UPSCALE
 from daefr_arch.errors import InputError
-from daefr_arch.faces.aligner import alignment_error, crop_face, enlarged_alignment, estimate_alignment, own_side
+from daefr_arch.faces.aligner import alignment_error, crop_at_own_side, crop_face, estimate_alignment
 from daefr_arch.faces.detector import FaceDetector, build_detector, center_face
 from daefr_arch.faces.face_mask import FaceParser, feather_mask
 from daefr_arch.faces.fusion import EvidenceFusion
 from daefr_arch.faces.paster import RestoredFace, paste_faces, paste_matrix
-from daefr_arch.io.photo import as_uint8
+from daefr_arch.io.colour_space import colour_space
 from daefr_arch.io.resize import resize_square
 from daefr_arch.restoration.background import BackgroundUpsampler, RealESRGANUpsampler, enlarge_face, enlarge_photo
 from daefr_arch.restoration.face_restorer import FaceRestorer, load_fusion
@@ -68,8 +68,10 @@ class DAEFRRestorer:
             every face in the result is to the photo's.
         offline: never download anything.
 
-    `last_report` and `last_reports` describe the photos of the last call. Raises InputError for impossible options,
-    WeightsError where weights are missing or do not fit.
+    `shares_batches` says whether faces of several photos go through the network together. On a CPU they do not: it
+    gains little there, and the last bits of a face depend on how many are computed with it, so that a photo by itself,
+    in a folder, and after an interruption would differ. `last_report` and `last_reports` describe the photos of the
+    last call. Raises InputError for impossible options, WeightsError where weights are missing or do not fit.
     """
 
     def __init__(
@@ -115,6 +117,7 @@ class DAEFRRestorer:
             network, device=device or 'auto', precision=precision, batch_size=batch_size, compile=compile
         )
         self.device = self.network.device
+        self.shares_batches = self.device.type != 'cpu'
         self.faces = FaceRestorer(self.network, fusion or load_fusion(self.device, offline=offline))
         if isinstance(detector, str):
             detector = build_detector(
@@ -202,14 +205,24 @@ class DAEFRRestorer:
         self.last_reports = [work.report for work in works]
         return [self.finish(work, paste_back=paste_back) for work in works]
 
-    def find_faces(self, img: np.ndarray, *, has_aligned: bool = False, only_center_face: bool = False) -> PhotoWork:
+    def find_faces(
+        self,
+        img: np.ndarray,
+        *,
+        has_aligned: bool = False,
+        only_center_face: bool = False,
+        icc_profile: bytes | None = None,
+    ) -> PhotoWork:
         """The first step of `enhance_batch`, of one photo: checks it, detects its faces and aligns them.
+
+        icc_profile: of the photo, None for sRGB. Networks see sRGB, the crops are sRGB, the result has the photo's
+        colours; raises ValueError where it is damaged.
 
         The three steps may run in different threads, each in one at a time: `photo_folder` overlaps them.
         """
-        work = PhotoWork(_checked(img))
+        work = PhotoWork(_checked(img), colours=colour_space(icc_profile) if icc_profile else None)
         if has_aligned:
-            work.crops, work.report.faces = [self._aligned_crop(work.img)], [FaceReport()]
+            work.crops, work.report.faces = [self._aligned_crop(work.seen(work.img))], [FaceReport()]
         else:
             self._detect(work, only_center_face)
         return work
@@ -222,13 +235,13 @@ class DAEFRRestorer:
                 f'has_aligned: expected a square aligned face, got {width}x{height} pixels: '
                 'leave out has_aligned (--has_aligned), so that faces are found and aligned'
             )
-        return resize_square(as_uint8(img), max(self.face_size, height))
+        return resize_square(img, max(self.face_size, height))
 
     def _detect(self, work: PhotoWork, only_center_face: bool) -> None:
         """Detects and aligns."""
         start = time.perf_counter()
         height, width = work.img.shape[:2]
-        faces = self.detector.detect(as_uint8(work.img))
+        faces = self.detector.detect(work.seen(work.img))
         if only_center_face and faces:
             faces = [center_face(faces, height, width)]
         for face in faces:
@@ -240,15 +253,18 @@ class DAEFRRestorer:
                 continue
             if alignment_error(face.landmarks, matrix, self.face_size) > TURNED_AWAY:
                 report.warnings.append('turned far from the camera: the restored face may be wrong')
-            side = own_side(matrix, self.face_size)
-            matrix = enlarged_alignment(matrix, side / self.face_size)
+            crop, matrix = crop_at_own_side(work.img, matrix, self.face_size)
             work.matrices.append(matrix)
-            work.crops.append(as_uint8(crop_face(work.img, matrix, side, border_mode='smooth')))
+            work.crops.append(work.seen(crop))
             work.report.faces.append(report)
         work.report.seconds['detect'] = time.perf_counter() - start
 
     def restore_faces(self, works: Sequence[PhotoWork], *, weight: float | None = None) -> None:
-        """The second step: restores the faces of all photos together. weight: as in `enhance`."""
+        """The second step: restores the faces of all photos, by `shares_batches` together. weight: as in `enhance`."""
+        for group in [works] if self.shares_batches else [[work] for work in works]:
+            self._restore_together(group, weight)
+
+    def _restore_together(self, works: Sequence[PhotoWork], weight: float | None) -> None:
         start = time.perf_counter()
         crops = [crop for work in works for crop in work.crops]
         results = iter(self.faces.restore(crops, fidelity=weight))
@@ -261,6 +277,7 @@ class DAEFRRestorer:
                 report.judge(evidence, fused)
                 work.restored.append(fused)
             work.report.seconds['restore'] = seconds * len(work.crops)
+            work.report.precision = str(self.network.precisions)
 
     def finish(self, work: PhotoWork, *, paste_back: bool = True) -> Enhanced:
         """The last step: enlarges the photo, pastes its faces, and returns what `enhance` does.
@@ -282,18 +299,21 @@ class DAEFRRestorer:
         return [crop for crop, _ in pairs], [face for _, face in pairs], img
 
     def _paste(self, img: np.ndarray, work: PhotoWork) -> None:
-        """Puts the faces into the enlarged photo.
-
-        What is pasted is the change of the photo; where an upsampler has drawn the photo anew, it is the face.
-        """
-        pasted = [
-            RestoredFace(fused.face if self.bg_upsampler else fused.change, self._mask(fused.face), matrix)
-            for fused, matrix in zip(work.restored, work.matrices, strict=True)
-            if fused is not None and (self.bg_upsampler or fused.change.any())
-        ]
+        """Puts the faces into the enlarged photo."""
+        pasted = self.pasted_faces(work)
         if self.face_upsampler is not None:
             pasted = [enlarge_face(face, self.upscale, self.face_upsampler) for face in pasted]
         paste_faces(img, pasted, self.upscale)
+
+    def pasted_faces(self, work: PhotoWork) -> list[RestoredFace]:
+        """What `finish` puts into the photo: changes of it; where an upsampler has drawn the photo anew, faces."""
+        return [
+            RestoredFace(
+                work.face(fused) if self.bg_upsampler else work.change(crop, fused), self._mask(fused.face), matrix
+            )
+            for crop, fused, matrix in zip(work.crops, work.restored, work.matrices, strict=True)
+            if fused is not None and (self.bg_upsampler or fused.change.any())
+        ]
 
     def _mask(self, face: np.ndarray) -> np.ndarray:
         return self.parser.mask(face) if self.parser else feather_mask(face.shape[0])
@@ -306,7 +326,7 @@ class DAEFRRestorer:
             face = fused.face
             if img is not None:
                 matrix = cv2.invertAffineTransform(paste_matrix(work.matrices[index], self.upscale))
-                face = as_uint8(crop_face(img, matrix, len(crop)))
+                face = work.seen(crop_face(img, matrix, len(crop)))
             report.identity = float(embedder.embed(crop) @ embedder.embed(face))
 
 

@@ -80,9 +80,10 @@ class FaceNetwork:
             return self.network(x, s_lq=s_lq)[0]
 
     def restore(self, faces: Sequence[np.ndarray], *, s_lq: float | None = None) -> list[np.ndarray | None]:
-        """Restores faces (R, R, 3) BGR uint8; returns as many of the same kind, None where the output is not finite.
+        """Restores faces (R, R, 3) BGR uint8; returns as many of the same kind, None for one that is not finite.
 
-        Faces go through the network in batches, which are halved when memory runs out.
+        Such a face, or in a DAEFR one whose features or logits are not finite, was tried once more in float32. Faces go
+        through the network in batches, which are halved when memory runs out.
         """
         for face in faces:
             if face.shape != (self.face_size, self.face_size, 3) or face.dtype != np.uint8:
@@ -103,13 +104,13 @@ class FaceNetwork:
 
     @torch.inference_mode()
     def _restore_batch(self, faces: Sequence[np.ndarray], s_lq: float | None) -> list[np.ndarray | None]:
-        """One pass in the chosen precision; faces with non-finite output are tried once more in float32."""
+        """One pass in the chosen precision; faces that are not finite are tried once more in float32."""
         x = to_tensor(faces, self.device).contiguous(memory_format=self.memory_format)
         output = self._forward(self._padded(x), s_lq)[: len(x)]
         finite = output.isfinite().flatten(1).all(dim=1)
         if not finite.all() and set(self.precisions) != {'fp32'}:
-            name = '/'.join(dict.fromkeys(self.precisions))
-            _logger.warning('non-finite output of %d faces in %s: again in fp32', int((~finite).sum()), name)
+            count = int((~finite).sum())
+            _logger.warning('not finite: %d faces in %s; they are computed again in fp32', count, self.precisions)
             output[~finite] = self._exact_forward(x[~finite], s_lq)
             finite = output.isfinite().flatten(1).all(dim=1)
         return [image if ok else None for image, ok in zip(to_images(output), finite.tolist(), strict=True)]

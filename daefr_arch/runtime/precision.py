@@ -1,10 +1,8 @@
 """In which precision a network computes, on which device."""
 
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from functools import cache
 from typing import Any, NamedTuple
 
 import torch
@@ -32,16 +30,25 @@ def resolve_device(device: str | torch.device) -> torch.device:
 
 
 def resolve_precision(precision: str, device: torch.device) -> str:
-    """The precision of 'auto': the fastest one that the device computes natively. Raises InputError for others."""
+    """The precision of 'auto': the fastest one that the device computes natively. Raises InputError for others.
+
+    It depends on what the device is, never on how fast it is at the moment: the same machine gives the same results.
+    """
     if precision not in PRECISIONS:
         raise InputError(f'precision: expected one of {", ".join(PRECISIONS)}, got {precision!r}')
     if precision != 'auto':
         return precision
     if device.type == 'cuda':
         return 'fp16'
-    if device.type == 'cpu' and has_fast_bf16():
+    if device.type == 'cpu' and has_amx():
         return 'bf16'
     return 'fp32'
+
+
+def has_amx() -> bool:
+    """Whether this CPU multiplies tiles of bf16 (AMX); with AVX512-BF16 alone bf16 needs 1.8 times float32's time."""
+    supported = getattr(torch.cpu, '_is_amx_tile_supported', None)  # private, and not in the oldest PyTorch
+    return supported is not None and bool(supported())
 
 
 class StagePrecisions(NamedTuple):
@@ -50,6 +57,12 @@ class StagePrecisions(NamedTuple):
     encoders: str
     code_prediction: str
     decoder: str
+
+    def __str__(self) -> str:
+        """As `fp32`, or by stage where they differ: `encoders fp32, code_prediction fp32, decoder bf16`."""
+        if len(set(self)) == 1:
+            return self.encoders
+        return ', '.join(f'{stage} {precision}' for stage, precision in self._asdict().items())
 
 
 def stage_precisions(precision: str, device: torch.device) -> StagePrecisions:
@@ -67,25 +80,6 @@ def stage_precisions(precision: str, device: torch.device) -> StagePrecisions:
     if precision == 'auto' and fastest == 'bf16':
         return StagePrecisions('fp32', 'fp32', 'bf16')
     return StagePrecisions(fastest, fastest, fastest)
-
-
-@cache
-def has_fast_bf16() -> bool:
-    """Whether a 3x3 convolution on this CPU is faster in bf16 than in float32; takes about 0.1 s, once a process.
-
-    The CPU's flags do not tell: an Intel CPU with AVX512-BF16 but without AMX needs 1.8 times float32's time.
-    """
-    if not torch.cpu._is_avx512_bf16_supported():
-        return False
-    seconds: dict[torch.dtype, list[float]] = {torch.float32: [], torch.bfloat16: []}
-    for _ in range(4):
-        for dtype, times in seconds.items():
-            x = torch.ones(1, 128, 48, 48, dtype=dtype).to(memory_format=torch.channels_last)
-            weight = torch.ones(128, 128, 3, 3, dtype=dtype)
-            start = time.perf_counter()
-            torch.nn.functional.conv2d(x, weight, padding=1)
-            times.append(time.perf_counter() - start)
-    return min(seconds[torch.bfloat16]) < 0.8 * min(seconds[torch.float32])
 
 
 @contextmanager

@@ -21,6 +21,8 @@ MOST_FACES = 16
 class StagedNetwork:
     """Computes faces (B, 3, R, R) float32 -> restored faces, the same, RGB in [-1, 1].
 
+    A face is NaN where anything of it in the network is not finite.
+
     Weights in float32 are shared with `network`, others are copies of its. `network` must be on its device. compile:
     by torch.compile, at the first call with each shape; what it made is kept in the cache folder.
     """
@@ -53,11 +55,12 @@ class StagedNetwork:
         parts = [slice(first, first + MOST_FACES) for first in range(0, len(x), MOST_FACES)]
         encoded = zip(*(self.network.encode(x[part].to(self.encoder_type)) for part in parts), strict=True)
         features = (None if of[0] is None else torch.cat(of).to(self.prediction_type) for of in encoded)
-        logits, _, lq_feature = self.network.predict_codes(*features)
-        indices = logits.argmax(2)
+        prediction = self.network.predict_codes(*features)
+        lq_feature = prediction.lq_feature
+        indices = prediction.logits.argmax(2)
         lq_features = (None if lq_feature is None else lq_feature[part] for part in parts)
         restored = (self.network.decode(indices[part], lq, s_lq) for part, lq in zip(parts, lq_features, strict=True))
-        return torch.cat([face.float() for face in restored])
+        return prediction.mark(torch.cat([face.float() for face in restored]))
 
 
 def _folded(module: nn.Module) -> nn.Module:

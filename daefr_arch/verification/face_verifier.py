@@ -136,7 +136,7 @@ class FaceVerifier:
         paths = find_faces(folder, pairs)
         embeddings, undetected = {}, []
         for face, path in ProgressBar(paths.items(), unit='face', disable=not progress):
-            crop, found = self._align(as_uint8(read_image(path).pixels))
+            crop, found = self._align(as_uint8(read_image(path, whole=True).pixels))
             if not found:
                 undetected.append(path.name)
             embeddings[face] = self.embedder.embed(self._restore(crop, path))

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from daefr_arch.errors import InputError
+from daefr_arch.io.colour_space import colour_space
 from daefr_arch.io.image_file import read_image, write_image
 from daefr_arch.io.photo import Photo
 from daefr_arch.restoration.photo_work import PhotoWork
@@ -66,7 +67,10 @@ class PhotoSteps:
         settings = job.settings
         opened = OpenPhoto(job, photo, KeptFaces(), [], list(photo.warnings), settings)
         work = self.restorer.find_faces(
-            photo.pixels, has_aligned=settings.has_aligned, only_center_face=settings.only_center_face
+            photo.pixels,
+            has_aligned=settings.has_aligned,
+            only_center_face=settings.only_center_face,
+            icc_profile=photo.icc_profile,
         )
         opened.warnings += work.report.warnings
         _add_faces(opened, work, range(len(work.crops)))
@@ -101,7 +105,8 @@ class PhotoSteps:
         if whole is not None:
             result = photo.with_pixels(whole)
         elif faces:
-            result = Photo(faces[0])
+            result = photo.in_srgb(faces[0])
+            opened.warnings += result.warnings
         else:
             raise InputError('the only face is left out: there is nothing to restore')
         opened.faces.save(job.kept_faces)
@@ -127,7 +132,7 @@ class PhotoSteps:
         """Adds the face at the point, if one is found there that is new."""
         restorer = copy.copy(self.restorer)
         restorer.detector = FaceAt(self.restorer.detector, point.x, point.y)
-        work = restorer.find_faces(opened.photo.pixels)
+        work = restorer.find_faces(opened.photo.pixels, icc_profile=opened.photo.icc_profile)
         boxes = [face.box for face in opened.found if face.box is not None]
         new = [
             index
@@ -153,7 +158,9 @@ class PhotoSteps:
         if PhotoReport([reports[index] for index in wanted]).status == FAILED:
             raise InputError('no face could be restored: ' + '; '.join(reports[wanted[0]].warnings))
         everyone = [restored.get(index) for index in range(len(reports))]
-        return PhotoWork(opened.photo.pixels, PhotoReport(reports), faces.crops, faces.matrices, everyone)
+        profile = opened.photo.icc_profile
+        colours = colour_space(profile) if profile else None
+        return PhotoWork(opened.photo.pixels, PhotoReport(reports), faces.crops, faces.matrices, everyone, colours)
 
     def _restorer_for(self, job: Job, settings: PhotoSettings) -> DAEFRRestorer:
         """The restorer with the photo's size and background."""
@@ -190,7 +197,7 @@ def _write_result(job: Job, result: Photo) -> None:
     """Writes the file that can be downloaded; an older one is gone then."""
     name = job.result_name()
     path = job.folder / f'result-{job.version}{Path(name).suffix.lower()}'
-    write_image(path, result)
+    job.warnings = [*job.warnings, *write_image(path, result)]
     old, job.result = job.result, (path, name)
     if old is not None:
         old[0].unlink(missing_ok=True)

@@ -10,6 +10,7 @@ import numpy as np
 from daefr_arch.io.atomic_file import write_bytes
 from daefr_arch.io.image_encoding import encode
 from daefr_arch.io.photo import Photo, as_uint8
+from daefr_arch.metadata.metadata import NOTHING
 
 LARGEST_SIDE, FACE_SIDE, THUMBNAIL_SIDE = 2048, 1024, 240  # pixels
 AROUND_FACE = 1.7  # side of what is shown around a face, in longer sides of its box
@@ -25,8 +26,9 @@ def write_picture(path: Path, photo: Photo, *, side: int = LARGEST_SIDE) -> None
     if scale < 1:
         size = max(1, round(width * scale)), max(1, round(height * scale))
         pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-    shown = replace(photo, pixels=pixels, alpha=None, exif=None)
-    write_bytes(path, encode(shown, '.jpg', quality=QUALITY))
+    shown = replace(photo, pixels=pixels, alpha=None, metadata=NOTHING)
+    data, _ = encode(shown, '.jpg', quality=QUALITY)
+    write_bytes(path, data)
 
 
 def part(photo: Photo, box: Box) -> Photo:

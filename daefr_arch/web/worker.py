@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from daefr_arch.restoration.photo_folder import PHOTOS_A_GROUP, RESULT_PIXELS_A_GROUP
-from daefr_arch.restoration.photo_job import PHOTO_ERRORS
 from daefr_arch.web import job as states
 from daefr_arch.web.job import Job
 from daefr_arch.web.photo_steps import OpenPhoto, PhotoSteps
@@ -123,7 +122,7 @@ class Worker(threading.Thread):
             batch, todo = todo[: self.steps.faces_a_pass], todo[self.steps.faces_a_pass :]
             try:
                 self._show_batch(batch)
-            except PHOTO_ERRORS:
+            except Exception:  # noqa: BLE001  whatever it is, it is one photo's
                 for one in batch:  # the others of the batch go on without the one that it fails for
                     self._attempt(one[0].job, states.RESTORING, self._show_batch, [one])
 
@@ -152,11 +151,13 @@ class Worker(threading.Thread):
         job.state, job.step, job.changed_at = states.WORKING, step, time.monotonic()
         try:
             return function(*arguments)
-        except PHOTO_ERRORS as error:
+        except Exception as error:  # noqa: BLE001  whatever it is, it is this photo's: the next one may be fine
             if not job.cancelled:
                 _logger.warning('%s: %s', job.id, error)
                 # names are the server's own: its user knows the photo by another
-                job.error = str(error).removeprefix(f'{job.source}: ').replace(str(job.folder), '')
+                job.error = (
+                    (str(error) or type(error).__name__).removeprefix(f'{job.source}: ').replace(str(job.folder), '')
+                )
                 job.state, job.step = states.FAILED, ''
             return None
         finally:

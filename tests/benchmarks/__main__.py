@@ -1,6 +1,6 @@
 """Measures everything, or the parts that are named, and prints the table; docs/speed.md has the newest of each machine.
 
-python -m tests.benchmarks [network] [evidence] [training] [degradation] [paste] [command] [scaling]
+python -m tests.benchmarks [network] [evidence] [training] [degradation] [paste] [command] [runs] [scaling]
 """
 
 import argparse
@@ -16,6 +16,7 @@ from tests.benchmarks.degradation_benchmark import degradation_rows
 from tests.benchmarks.evidence_benchmark import evidence_rows
 from tests.benchmarks.network_benchmark import network_rows
 from tests.benchmarks.row import HEADER, Row
+from tests.benchmarks.runs_benchmark import runs_rows
 from tests.benchmarks.scaling_benchmark import scaling_rows
 from tests.benchmarks.training_benchmark import training_rows
 
@@ -77,6 +78,7 @@ PARTS = {
     'degradation': _degradation,
     'paste': _paste,
     'command': command_rows,
+    'runs': runs_rows,
     'scaling': scaling_rows,
 }
 

@@ -39,7 +39,7 @@ def photos(tmp_path):
 @pytest.fixture
 def run(tmp_path, monkeypatch):
     """Runs the command with a restorer that needs no network; its output is tmp_path/out."""
-    monkeypatch.setattr(restore, '_build_restorer', lambda args: FakeRestorer())
+    monkeypatch.setattr(restore, 'build_restorer', lambda args: FakeRestorer())
 
     def run(source, *arguments):
         return cli.main(['restore', '-i', str(source), '-o', str(tmp_path / 'out'), *arguments])
@@ -112,7 +112,14 @@ def test_exit_code_1_when_everything_failed(run, tmp_path, caplog):
 
 
 def test_exit_code_2_before_any_work(run, photos, tmp_path, caplog):
-    for wrong in (['-w', '1.5'], ['--ext', 'gif'], ['--no_such_flag'], ['--overwrite', '--skip_existing']):
+    for wrong in (
+        ['--min_face_size', 'nan'],
+        ['--min_face_size', 'inf'],
+        ['-w', '1.5'],
+        ['--ext', 'gif'],
+        ['--no_such_flag'],
+        ['--overwrite', '--skip_existing'],
+    ):
         with pytest.raises(SystemExit) as exit_:
             run(photos, *wrong)
         assert exit_.value.code == exit_codes.USAGE
@@ -131,9 +138,9 @@ def test_impossible_options_of_the_restorer_are_exit_code_2(photos, tmp_path, ca
 def test_defaults_are_those_of_the_restorer(monkeypatch):
     seen = {}
     monkeypatch.setattr(restorer, 'DAEFRRestorer', lambda model, **options: seen.update(options, model=model))
-    restore._build_restorer(parse('-i', 'x'))
+    restore.build_restorer(parse('-i', 'x'))
     parameters = inspect.signature(DAEFRRestorer).parameters
-    of_programs = {'fusion'}  # objects that no flag can give
+    of_programs = {'fusion', 'arch', 'channel_multiplier'}  # objects that no flag can give, and GFPGANer's own
     assert seen == {name: parameter.default for name, parameter in parameters.items() if name not in of_programs}
 
 
@@ -142,6 +149,7 @@ def test_exit_code_3_when_one_of_a_folder_cannot_be_read(run, photos, tmp_path):
     assert run(photos) == exit_codes.PARTIAL
     report = (tmp_path / 'out/report.jsonl').read_text().splitlines()
     assert [json.loads(line)['status'] for line in report] == ['ok', 'error', 'ok']
+    assert run(photos, '--skip_existing') == exit_codes.PARTIAL  # two are done, though not by this run
 
 
 def test_running_again(run, photos, tmp_path, caplog):
@@ -151,7 +159,8 @@ def test_running_again(run, photos, tmp_path, caplog):
     assert run(photos, '--overwrite') == exit_codes.OK
     (tmp_path / 'out/final_results/c.jpg').unlink()
     assert run(photos, '--skip_existing', '--report', str(tmp_path / 'again.jsonl')) == exit_codes.OK
-    assert [json.loads(line)['input'][-5:] for line in (tmp_path / 'again.jsonl').read_text().splitlines()] == ['c.jpg']
+    again = (tmp_path / 'again.jsonl').read_text().splitlines()
+    assert [json.loads(line)['input'][-5:] for line in again] == ['a.png', 'c.jpg']  # neither was in that report
     assert run(photos, '--skip-existing') == exit_codes.OK
 
 

@@ -82,9 +82,10 @@ def test_folders_are_paired_resized_and_measured(faces, evaluator, tmp_path):
         compare_methods([Method('perfect', str(elsewhere))], faces, evaluator, device='cpu')
 
 
-def test_output_that_is_not_finite_stops_the_comparison(faces, evaluator, tmp_path):
+@pytest.mark.parametrize('part', ['codebook.embedding.weight', 'lq_encoder.conv_in.weight', 'position_embedding'])
+def test_what_is_not_finite_stops_the_comparison(faces, evaluator, tmp_path, part):
     state = build_network(dict(OPTIONS)).state_dict()
-    state['codebook.embedding.weight'].fill_(torch.nan)
+    state[part].fill_(torch.nan)
     save_network(tmp_path / 'nan.safetensors', state, OPTIONS)
     with pytest.raises(WeightsError, match='method nan: the network output for astronaut_00 is not finite'):
         compare_methods([Method('nan', str(tmp_path / 'nan.safetensors'))], faces, evaluator, device='cpu')

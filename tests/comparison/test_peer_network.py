@@ -79,17 +79,28 @@ class Recorder(nn.Module):
 
     def forward(self, x, weight):
         self.weight = weight
-        return x, None
+        return x, torch.zeros(len(x), 1, 1)
 
 
 def test_fidelity_is_codeformers_w():
     recorder = Recorder()
-    PeerNetwork('CodeFormer', recorder)(torch.zeros(1))
+    PeerNetwork('CodeFormer', recorder)(torch.zeros(1, 3, 1, 1))
     assert recorder.weight == 0.5
-    PeerNetwork('CodeFormer', recorder, fidelity=1)(torch.zeros(1))
+    PeerNetwork('CodeFormer', recorder, fidelity=1)(torch.zeros(1, 3, 1, 1))
     assert recorder.weight == 1
     with pytest.raises(InputError, match='between 0 and 1, got 2'):
         PeerNetwork('CodeFormer', recorder, fidelity=2)
+
+
+def test_codes_of_logits_that_are_not_finite_are_no_result():
+    class Striped(nn.Module):
+        """Stands for a CodeFormer that failed before its codebook, in the second face."""
+
+        def forward(self, x, weight):
+            return torch.zeros_like(x), torch.tensor([[0.0], [torch.nan]])
+
+    (restored,) = PeerNetwork('CodeFormer', Striped())(torch.zeros(2, 3, 8, 8))
+    assert restored.isnan().flatten(1).all(1).tolist() == [False, True]
 
 
 def test_restoreformers_own_checkpoint_wraps_the_network(tmp_path):
@@ -108,5 +119,5 @@ def test_other_weights_are_errors(tmp_path):
     state = restoreformer().state_dict()
     state['quant_conv.bias'] = torch.zeros(3)
     torch.save({'params': state}, tmp_path / 'broken.pth')
-    with pytest.raises(WeightsError, match='do not fit RestoreFormer'):
+    with pytest.raises(WeightsError, match='expected weights that fit RestoreFormer'):
         load_method_network(Method('x', str(tmp_path / 'broken.pth')))

@@ -19,6 +19,7 @@ from daefr_arch.options.run_options import check_run_options
 from daefr_arch.registration import import_projects
 from tests.docs.pages import DOCS, PAGES, ROOT, Block, blocks, name
 from tests.models.stages import write_faces
+from tests.video.films import write_film
 
 WITH_PYTHON = [page for page in PAGES if any(block.file is None for block in blocks(page, 'python'))]
 WITH_OPTIONS = [page for page in PAGES if blocks(page, 'yaml')]
@@ -31,6 +32,7 @@ def place(tmp_path, monkeypatch):
     (tmp_path / 'photos').mkdir()
     for file in ('photo.jpg', 'photos/astronaut.png'):
         cv2.imwrite(str(tmp_path / file), np.ascontiguousarray(astronaut()[..., ::-1]))
+    write_film(tmp_path / 'film.mp4', 3, faces=False)
     (tmp_path / 'options').mkdir()
     for folder in (path for path in (ROOT / 'options').iterdir() if path.is_dir()):
         (tmp_path / 'options' / folder.name).symlink_to(folder)

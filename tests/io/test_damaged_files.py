@@ -75,6 +75,13 @@ def test_cut_files_of_other_formats_are_refused(tmp_path, photo, kind):
             read(tmp_path / 'a', data[:length])
 
 
+def test_what_is_to_be_whole_is_refused(tmp_path, photo):
+    data = KINDS['jpeg'](photo)
+    (tmp_path / 'a').write_bytes(data[: len(data) // 2])
+    with pytest.raises(InputError, match=r'a: the file is cut or damaged: .* of its rows are missing'):
+        read_image(tmp_path / 'a', whole=True)
+
+
 def test_a_jpeg_without_its_end_is_whole(tmp_path, photo):
     data = KINDS['jpeg'](photo)
     whole, cut = read(tmp_path / 'whole', data), read(tmp_path / 'cut', data[:-2])

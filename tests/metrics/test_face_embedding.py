@@ -64,7 +64,7 @@ def test_onnx_network_gets_rgb_in_insightfaces_range(tmp_path, sharp):
 
 def test_onnx_files_that_do_not_fit(tmp_path):
     (tmp_path / 'broken.onnx').write_bytes(b'not a network')
-    with pytest.raises(WeightsError, match='not an ONNX network'):
+    with pytest.raises(WeightsError, match='expected an ONNX network'):
         OnnxEmbedder(tmp_path / 'broken.onnx')
     with pytest.raises(WeightsError, match='expected an input'):
         OnnxEmbedder(save_flatten(tmp_path / 'large.onnx', 128))

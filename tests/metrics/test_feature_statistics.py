@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
 
-from daefr_arch.errors import InputError
+from daefr_arch.errors import InputError, WeightsError
 from daefr_arch.metrics.feature_statistics import FeatureStatistics, frechet_distance
 
 
@@ -41,16 +41,16 @@ def test_files(tmp_path, features):
 
 def test_files_that_hold_something_else(tmp_path):
     np.savez(tmp_path / 'other.npz', mean=np.zeros(2))
-    with pytest.raises(InputError, match='expected the keys mu and sigma, found mean'):
+    with pytest.raises(WeightsError, match='expected the keys mu and sigma, found mean'):
         FeatureStatistics.read(tmp_path / 'other.npz')
     np.savez(tmp_path / 'odd.npz', mu=np.zeros(2), sigma=np.zeros((3, 3)))
-    with pytest.raises(InputError, match='does not go with'):
+    with pytest.raises(WeightsError, match='does not go with'):
         FeatureStatistics.read(tmp_path / 'odd.npz')
     for name in ('broken.pth', 'broken.npz'):
         (tmp_path / name).write_bytes(b'nothing')
-        with pytest.raises(InputError, match='damaged'):
+        with pytest.raises(WeightsError, match='damaged'):
             FeatureStatistics.read(tmp_path / name)
-        with pytest.raises(InputError, match='No such file'):
+        with pytest.raises(WeightsError, match='no weight file'):
             FeatureStatistics.read(tmp_path / f'absent-{name}')
     with pytest.raises(InputError, match=r'\.pth or \.npz'):
         FeatureStatistics.read(tmp_path / 'table.csv')

@@ -7,9 +7,13 @@ import torch
 from basicsr.models import build_model
 from torch.nn import functional as F
 
-from daefr_arch.analysis.codebook_files import load_encoder_pair
+from daefr_arch.analysis.codebook_files import load_autoencoder, load_encoder_pair
 from daefr_arch.analysis.similarity import SimilarityRecord
+from daefr_arch.checkpoints import read_checkpoint, weights_hash
+from daefr_arch.commands.cli import main
+from daefr_arch.commands.exit_codes import OK
 from daefr_arch.errors import InputError, WeightsError
+from daefr_arch.version import __version__
 from tests.models.parameter_hash import parameter_hash
 from tests.models.stages import STAGES, batches, tiny_options, train, validation_batch, write_faces
 
@@ -226,6 +230,80 @@ def test_going_on_with_another_codebook_is_refused(runs, work):
     options['path']['pretrain_network_g'] = f'{options["path"]["models"]}/net_g_latest.pth'
     build_model(tiny_options('stage3_restoration', work) | {'path': options['path']})
     options = tiny_options('stage3_restoration', work) | {'path': options['path']}
-    options['path']['pretrain_network_codebook'] = options['path']['pretrain_network_lq']
+    options['path']['pretrain_network_codebook'] = options['path']['pretrain_network_hq']
     with pytest.raises(WeightsError, match='different HQ codebooks'):
         build_model(options)
+
+
+def test_checkpoints_say_what_they_are_and_what_they_began_with(runs, work):
+    def read(stage, label='g'):
+        return read_checkpoint(f'{tiny_options(stage, work)["path"]["models"]}/net_{label}_latest.pth')
+
+    hq, lq, first = read('stage2_association', 'hq'), read('stage2_association', 'lq'), read('stage1_hq')
+    assert [(c.provenance.stage, c.provenance.domain) for c in (first, hq, lq)] == [
+        ('codebook', 'hq'),
+        ('association', 'hq'),
+        ('association', 'lq'),
+    ]
+    assert read('stage1_lq', 'd').provenance.domain == 'lq'
+    assert hq.provenance.started_from['hq'] == weights_hash(first.state_dict)
+    restoration, control = read('stage3_restoration'), read('control')
+    assert restoration.provenance.started_from == {
+        'codebook': weights_hash(first.state_dict),
+        'hq': weights_hash(hq.state_dict),
+        'lq': weights_hash(lq.state_dict),
+    }
+    assert restoration.provenance.iteration == tiny_options('stage3_restoration', work)['train']['total_iter']
+    assert restoration.provenance.version == __version__
+    assert restoration.options == dict(tiny_options('stage3_restoration', work)['network_g'])
+    begun = control.provenance.started_from
+    assert begun == {**restoration.provenance.started_from, 'g': weights_hash(restoration.state_dict)}
+    assert first.provenance.perceptual_backbone == 'efficientnet_lite0'
+
+
+def test_a_file_of_the_other_domain_is_refused_and_both_of_two_swapped_ones_are_named(runs, work):
+    for stage in ('stage2_association', 'stage3_restoration'):
+        options = tiny_options(stage, work)
+        model, path = type(runs[stage][0]), options['path']
+        model.check_starting_points(path)
+        hq, lq = path['pretrain_network_hq'], path['pretrain_network_lq']
+        path['pretrain_network_hq'], path['pretrain_network_lq'] = lq, hq
+        with pytest.raises(WeightsError) as error:
+            model.check_starting_points(path)
+        for label, file, domain in (('hq', lq, 'LQ'), ('lq', hq, 'HQ')):
+            assert f'path.pretrain_network_{label}: expected {label.upper()}, stage ' in str(error.value)
+            assert f'{file} is of {domain}, stage ' in str(error.value)
+        with pytest.raises(WeightsError, match='expected a network of the HQ domain'):
+            build_model(options)  # whoever does not ask first
+    path = tiny_options('stage3_restoration', work)['path']
+    path['pretrain_network_codebook'] = path['pretrain_network_hq']
+    with pytest.raises(WeightsError, match=r'expected HQ, stage codebook, .* is of HQ, stage association, iteration'):
+        type(runs['stage3_restoration'][0]).check_starting_points(path)
+
+
+def test_the_control_module_needs_the_lq_codebook_of_its_encoder(runs, work):
+    model, path = type(runs['control'][0]), tiny_options('control', work)['path']
+    associated = tiny_options('stage3_restoration', work)['path']['pretrain_network_lq']
+    path['pretrain_network_lq'] = associated
+    model.check_starting_points(path)
+    path['pretrain_network_lq'] = f'{tiny_options("stage1_lq", work)["path"]["models"]}/net_g_latest.pth'
+    with pytest.raises(WeightsError) as error:
+        model.check_starting_points(path)
+    assert path['pretrain_network_g'] in str(error.value)
+    assert path['pretrain_network_lq'] in str(error.value)
+    path['pretrain_network_lq'] = tiny_options('stage3_restoration', work)['path']['pretrain_network_hq']
+    with pytest.raises(WeightsError, match=r'path\.pretrain_network_lq: expected LQ, stage '):
+        model.check_starting_points(path)
+
+
+def test_conversion_keeps_what_a_checkpoint_says(runs, work, tmp_path):
+    stage3 = tiny_options('stage3_restoration', work)['path']
+    source = f'{stage3["models"]}/net_g_latest.pth'
+    for half in ([], ['--half']):
+        assert main(['convert', source, str(tmp_path / 'net.safetensors'), *half]) == OK
+        before, after = (read_checkpoint(file) for file in (source, tmp_path / 'net.safetensors'))
+        assert after.provenance == before.provenance
+        assert after.options == before.options
+        assert weights_hash(after.state_dict) == weights_hash(before.state_dict)
+    with pytest.raises(WeightsError, match='expected a network of the HQ domain'):
+        load_autoencoder(stage3['pretrain_network_lq'], 'hq')

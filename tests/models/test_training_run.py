@@ -16,7 +16,8 @@ from basicsr.utils import options as basicsr_options
 from skimage import data
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from daefr_arch.errors import InputError, TrainingError, UsageError
+from daefr_arch.checkpoints import Provenance, save_network
+from daefr_arch.errors import InputError, TrainingError, UsageError, WeightsError
 from daefr_arch.models import training_run
 from daefr_arch.options.option_file import force_options
 
@@ -305,6 +306,17 @@ def test_a_run_that_fails_its_checks_has_touched_nothing(options, tmp_path, plac
     before = sorted(tmp_path.rglob('*'))
     with pytest.raises(InputError, match=message):
         training_run.run(['-opt', file, *arguments], root=tmp_path)
+    assert sorted(tmp_path.rglob('*')) == before
+
+
+def test_a_checkpoint_of_another_kind_is_refused_before_anything_is_touched(options, tmp_path):
+    provenance = Provenance('evidence', iteration=7)
+    save_network(tmp_path / 'net.safetensors', {'weight': torch.zeros(1)}, options['network_g'], provenance=provenance)
+    options['path'] = {'pretrain_network_g': str(tmp_path / 'net.safetensors')}
+    file = _write(options, tmp_path)
+    before = sorted(tmp_path.rglob('*'))
+    with pytest.raises(WeightsError, match=r'_g: expected stage codebook .* stage evidence, iteration 7'):
+        training_run.run(['-opt', file], root=tmp_path)
     assert sorted(tmp_path.rglob('*')) == before
 
 

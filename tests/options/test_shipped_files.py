@@ -59,9 +59,7 @@ def test_option_file_builds(name):
             if 'embedding_network' in loss:  # a file of the user's
                 with pytest.raises(WeightsError, match='no face embedding network'):
                     build_loss(loss)
-            elif loss.get('backbone') in ('vgg19', 'lpips') and not loss.get(
-                'fallback'
-            ):  # to the letter, or not at all
+            elif loss.get('backbone') in ('vgg19', 'lpips') and not loss.get('fallback'):  # that one or none
                 with pytest.raises(WeightsError, match='no backbone for the perceptual loss'):
                     build_loss(loss)
             else:

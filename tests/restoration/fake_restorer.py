@@ -20,7 +20,7 @@ class FakeRestorer:
         self.faces = faces
         self.batches = []
 
-    def find_faces(self, img, *, has_aligned=False, only_center_face=False):
+    def find_faces(self, img, *, has_aligned=False, only_center_face=False, icc_profile=None):
         count = self.faces if img.any() else 0
         faces = [FaceReport(box=(1.0, 2.0, 9.0, 12.0), status=REPAIRED) for _ in range(count)]
         crops = [np.full((FACE, FACE, 3), 10, np.uint8)] * count

@@ -157,7 +157,13 @@ def test_a_dark_photo_stays_dark() -> None:
 def test_faces_of_several_photos_share_batches() -> None:
     network = FakeNetwork()
     several = restorer(network, (0, 0), (100, 100), (-60, 40), batch_size=4)
-    results = several.enhance_batch([astronaut(), astronaut()[:300], astronaut()])
+    photos = [astronaut(), astronaut()[:300], astronaut()]
+    assert not several.shares_batches  # a CPU
+    several.enhance_batch(photos)
+    assert network.batches == [3, 3, 3]
+    network.batches.clear()
+    several.shares_batches = True
+    results = several.enhance_batch(photos)
     assert network.batches == [4, 4, 1]
     assert [len(faces) for _, faces, _ in results] == [3, 3, 3]
     assert len(several.last_reports) == 3
@@ -254,6 +260,22 @@ def test_failed_face_is_never_returned() -> None:
     _, faces, restored = restorer(FakeNetwork(nan_above=-1), upscale=1).enhance(photo)
     assert faces == []
     np.testing.assert_array_equal(restored, photo)
+
+
+def test_evidence_that_is_not_finite_is_no_evidence() -> None:
+    failing = restorer(fusion=EvidenceFusion(ShownShare(float('nan'))), upscale=1)
+    _, faces, restored = failing.enhance(astronaut())
+    assert faces == []
+    np.testing.assert_array_equal(restored, astronaut())
+    (face,) = failing.last_report.faces
+    assert (face.status, face.evidence) == ('failed', {})
+    json.dumps(failing.last_report.as_dict(), allow_nan=False)
+
+
+def test_the_report_says_which_precision_it_was() -> None:
+    tried = restorer(FakeNetwork(), precision='bf16')
+    tried.enhance(astronaut())
+    assert tried.last_report.precision == 'bf16'
 
 
 def test_the_photo_given_is_not_painted_into() -> None:

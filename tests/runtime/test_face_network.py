@@ -1,3 +1,4 @@
+import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -107,6 +108,62 @@ def test_precisions_of_the_stages() -> None:
 
 def test_auto_takes_unknown_networks_in_float32(fastest: str) -> None:
     assert set(FaceNetwork(FakeNetwork(), device='cpu', precision='auto').precisions) == {'fp32'}
+
+
+SIZES = {'resolution': 32, 'ch': 32, 'ch_mult': (1, 2), 'num_res_blocks': 1, 'n_layers': 1, 'dim_embd': 64}
+PARTS = (
+    'hq_encoder.conv_in.weight',
+    'lq_encoder.conv_in.weight',
+    'lq_quant_conv.bias',
+    'position_embedding',
+    'transformer.0.norm1.weight',
+    'code_head.1.weight',
+    'codebook.embedding.weight',
+)
+
+
+def _grey_faces(*levels: int) -> list[np.ndarray]:
+    return [np.full((32, 32, 3), level, np.uint8) for level in levels]
+
+
+@pytest.fixture(scope='module')
+def tiny_network() -> DAEFR:
+    torch.manual_seed(0)
+    return DAEFR(**SIZES, lq_control=True)
+
+
+@pytest.mark.parametrize('value', [torch.nan, torch.inf])
+@pytest.mark.parametrize('part', PARTS)
+def test_nothing_that_is_not_finite_becomes_codes(tiny_network: DAEFR, part: str, value: float) -> None:
+    """argmax takes NaN for the largest logit, and a face of one code looks like a striped square."""
+    broken = copy.deepcopy(tiny_network)
+    broken.get_parameter(part).data.fill_(value)
+    assert FaceNetwork(broken, device='cpu', precision='fp32').restore(_grey_faces(0, 200)) == [None, None]
+    assert not broken(torch.zeros(1, 3, 32, 32))[0].isfinite().any()
+
+
+def test_lq_codes_of_nothing_finite_are_no_codes_either(tiny_network: DAEFR) -> None:
+    network = copy.deepcopy(tiny_network)
+    network.lq_codebook.embedding.weight.data.fill_(torch.nan)
+    face_network = FaceNetwork(network, device='cpu', precision='fp32')
+    assert face_network.restore(_grey_faces(99), s_lq=1.0) == [None]
+    (restored,) = face_network.restore(_grey_faces(99))
+    assert restored is not None  # the codebook takes no part
+
+
+def test_a_face_that_overflows_is_computed_again_in_float32_alone(
+    tiny_network: DAEFR, caplog: pytest.LogCaptureFixture
+) -> None:
+    network = copy.deepcopy(tiny_network)
+    for encoder in (network.hq_encoder, network.lq_encoder):
+        encoder.conv_in.weight.data *= 1e5
+        encoder.conv_in.bias.data.zero_()
+    faces = _grey_faces(255, 128)  # -1 to 1: the first is far from 0, the second near to it
+    exact = FaceNetwork(network, device='cpu', precision='fp32').restore(faces)
+    half = FaceNetwork(network, device='cpu', precision='fp16').restore(faces)
+    assert 'not finite: 1 faces in fp16' in caplog.text
+    np.testing.assert_allclose(half[0].astype(int), exact[0], atol=1)
+    assert half[1] is not None
 
 
 def test_graphs_get_batches_of_a_power_of_two(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ import torch
 
 from daefr_arch.archs.daefr_arch import DAEFR
 from daefr_arch.runtime.face_network import FaceNetwork
-from daefr_arch.runtime.precision import StagePrecisions, precision_context
+from daefr_arch.runtime.precision import StagePrecisions, precision_context, stage_precisions
 from daefr_arch.runtime.staged_network import StagedNetwork
 
 CPU, CUDA = torch.device('cpu'), torch.device('cuda')
@@ -112,3 +112,19 @@ def test_a_network_of_another_default_type_is_taken_in_float32() -> None:
     finally:
         torch.set_default_dtype(torch.float32)
     assert network.weight.dtype == torch.float32
+
+
+@pytest.mark.parametrize('has_amx', [False, True])
+def test_auto_depends_on_the_processor_and_on_no_timing(has_amx: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the machine does beside it: no clock is read, nothing is computed."""
+    monkeypatch.setattr(torch.cpu, '_is_amx_tile_supported', lambda: has_amx, raising=False)
+    for clock in ('perf_counter', 'monotonic', 'time'):
+        monkeypatch.setattr(f'time.{clock}', lambda: pytest.fail('a clock was read'))
+    monkeypatch.setattr(torch.nn.functional, 'conv2d', lambda *_: pytest.fail('something was computed'))
+    expected = 'encoders fp32, code_prediction fp32, decoder bf16' if has_amx else 'fp32'
+    assert str(stage_precisions('auto', CPU)) == expected
+
+
+def test_auto_where_pytorch_cannot_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(torch.cpu, '_is_amx_tile_supported', raising=False)
+    assert str(stage_precisions('auto', CPU)) == 'fp32'

@@ -1,0 +1,1 @@
+"""Films in, films out: decoded and encoded with PyAV, their faces followed and restored without flicker."""
