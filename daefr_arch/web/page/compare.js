@@ -32,6 +32,7 @@ area.addEventListener('pointerdown', event => {
   else start(event);
 });
 area.addEventListener('pointermove', event => {
+  if (!event.buttons) pressed = null; // it was let go elsewhere
   if (area.classList.contains('sliding')) follow(event);
   else if (pressed !== null && Math.abs(event.clientX - pressed) > CLICK) start(event);
 });
