@@ -17,7 +17,7 @@ from daefr_arch.checkpoints.checkpoint import (
     save_network,
 )
 from daefr_arch.checkpoints.downloads import WeightFile, cache_folder, fetch, find, manifest
-from daefr_arch.checkpoints.foreign_files import foreign_file
+from daefr_arch.checkpoints.foreign_files import foreign_file, printable
 from daefr_arch.checkpoints.lpips_network import LPIPS_BACKBONES, load_lpips
 from daefr_arch.checkpoints.network_size import no_larger_than
 from daefr_arch.checkpoints.official_layout import (
@@ -92,6 +92,7 @@ __all__ = [
     'newest_state',
     'no_larger_than',
     'official_provenance',
+    'printable',
     'read_arrays',
     'read_checkpoint',
     'read_ignoring_objects',

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from daefr_arch.checkpoints import foreign_file, no_larger_than
+from daefr_arch.checkpoints import foreign_file, no_larger_than, printable
 from daefr_arch.choices import FIDELITY
 from daefr_arch.errors import InputError, UsageError, WeightsError
 
@@ -98,4 +98,4 @@ def load_peer(state_dict: Mapping[str, Tensor], path: str | Path, *, fidelity: f
 
 
 def _some(weights: Mapping[str, Tensor]) -> str:
-    return f'{len(weights)} tensors, such as {", ".join(list(weights)[:3])}'
+    return f'{len(weights)} tensors, such as {printable(", ".join(list(weights)[:3]))}'

@@ -277,7 +277,7 @@ def test_a_file_of_the_other_domain_is_refused_and_both_of_two_swapped_ones_are_
             build_model(options)  # whoever does not ask first
     path = tiny_options('stage3_restoration', work)['path']
     path['pretrain_network_codebook'] = path['pretrain_network_hq']
-    with pytest.raises(WeightsError, match='expected HQ, stage codebook, .* is of HQ, stage association, iteration'):
+    with pytest.raises(WeightsError, match=r'expected HQ, stage codebook, .* is of HQ, stage association, iteration'):
         type(runs['stage3_restoration'][0]).check_starting_points(path)
 
 
@@ -292,7 +292,7 @@ def test_the_control_module_needs_the_lq_codebook_of_its_encoder(runs, work):
     assert path['pretrain_network_g'] in str(error.value)
     assert path['pretrain_network_lq'] in str(error.value)
     path['pretrain_network_lq'] = tiny_options('stage3_restoration', work)['path']['pretrain_network_hq']
-    with pytest.raises(WeightsError, match='path.pretrain_network_lq: expected LQ, stage '):
+    with pytest.raises(WeightsError, match=r'path\.pretrain_network_lq: expected LQ, stage '):
         model.check_starting_points(path)
 
 
