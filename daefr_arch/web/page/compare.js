@@ -37,7 +37,8 @@ area.addEventListener('pointermove', event => {
   else if (pressed !== null && Math.abs(event.clientX - pressed) > CLICK) start(event);
 });
 for (const end of ['pointerup', 'pointercancel', 'lostpointercapture']) {
-  area.addEventListener(end, () => {
+  area.addEventListener(end, event => {
+    if (end === 'lostpointercapture' && event.target !== area) return; // a box gave a finger over to the area
     pressed = null;
     area.classList.remove('sliding');
   });
