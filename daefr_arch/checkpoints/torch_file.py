@@ -33,8 +33,9 @@ def read_torch_file(path: Path, *, allowed: Iterable[Any] = ()) -> Any:
         _check(path)
         check_checksums(path)
         try:
-            with torch.serialization.safe_globals(list(allowed)):
-                return torch.load(path, map_location='cpu', weights_only=True)
+            # a stream, not the path: torch.load takes a name ending in .safetensors for the content
+            with torch.serialization.safe_globals(list(allowed)), path.open('rb') as stream:
+                return torch.load(stream, map_location='cpu', weights_only=True)
         except pickle.UnpicklingError as error:
             reason = _reason(error)
             if not re.search(r'unsupported (global|class)|not an allowed global', reason, re.IGNORECASE):

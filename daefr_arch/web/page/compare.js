@@ -32,11 +32,13 @@ area.addEventListener('pointerdown', event => {
   else start(event);
 });
 area.addEventListener('pointermove', event => {
+  if (!event.buttons) pressed = null; // it was let go elsewhere
   if (area.classList.contains('sliding')) follow(event);
   else if (pressed !== null && Math.abs(event.clientX - pressed) > CLICK) start(event);
 });
 for (const end of ['pointerup', 'pointercancel', 'lostpointercapture']) {
-  area.addEventListener(end, () => {
+  area.addEventListener(end, event => {
+    if (end === 'lostpointercapture' && event.target !== area) return; // a box gave a finger over to the area
     pressed = null;
     area.classList.remove('sliding');
   });
