@@ -46,11 +46,9 @@ def chromium(folder: Path, *, size: tuple[int, int] = (1500, 1300)) -> Iterator[
     for flag in (*FLAGS, f'--user-data-dir={folder / "profile"}', f'--window-size={size[0]},{size[1]}'):
         options.add_argument(flag)
     options.set_capability('goog:loggingPrefs', {'browser': 'ALL', 'performance': 'ALL'})
-    options.add_experimental_option(
-        'prefs', {'download.default_directory': str(folder), 'download.prompt_for_download': False}
-    )
     driver = webdriver.Chrome(options, webdriver.ChromeService(shutil.which('chromedriver')))
     try:
+        driver.execute_cdp_cmd('Browser.setDownloadBehavior', {'behavior': 'allow', 'downloadPath': str(folder)})
         yield driver
     finally:
         driver.quit()

@@ -152,7 +152,7 @@ def test_facexlib_weights_from_a_file(tmp_path, detector: RetinaFaceDetector, fa
     torch.save({f'module.{key}': value for key, value in facexlib_network.state_dict().items()}, path)
     given = build_detector('retinaface_mobile0.25', weights=path)
     np.testing.assert_allclose(given.detect(astronaut())[0].landmarks, detector.detect(astronaut())[0].landmarks)
-    with pytest.raises(WeightsError, match='not weights of RetinaFace resnet50'):
+    with pytest.raises(WeightsError, match='detector resnet50: not the weights of RetinaFace: missing'):
         build_detector('retinaface_resnet50', weights=path)
 
 

@@ -101,5 +101,5 @@ def test_missing_files_are_named(tmp_path, monkeypatch, weights):
     with pytest.raises(MissingWeightsError, match='inception_FFHQ_512-f7b384ab'):
         FID(weights=weights)
     torch.save({'a': torch.zeros(1)}, tmp_path / 'other.pth')
-    with pytest.raises(WeightsError, match='not the weights of the FID'):
+    with pytest.raises(WeightsError, match='expected the weights of the FID InceptionV3'):
         FID(weights=tmp_path / 'other.pth')

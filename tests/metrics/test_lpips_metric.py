@@ -61,7 +61,7 @@ def test_weights_that_are_missing_or_do_not_fit(tmp_path, monkeypatch, weights):
     build_lpips.cache_clear()
     with pytest.raises(MissingWeightsError, match=r'vgg16-397923af\.pth is not in'):
         LPIPS('vgg')
-    with pytest.raises(WeightsError, match='not the weights of vgg16'):
+    with pytest.raises(WeightsError, match='vgg16: not the weights of Conv2d: misshapen: weight'):
         LPIPS('vgg', weights=weights)
     with pytest.raises(InputError, match='vgg, alex'):
         LPIPS('squeeze')

@@ -8,7 +8,7 @@ from daefr_arch.losses import perceptual_loss
 from daefr_arch.losses.perceptual_distance import FeatureDistance
 from daefr_arch.models import perceptual_backbone
 from daefr_arch.models.perceptual_backbone import settle_backbone
-from daefr_arch.models.training_run import load_resume_state
+from daefr_arch.models.resumption import load_resume_state
 from tests.models.stages import tiny_options, train, write_faces
 
 
@@ -74,7 +74,7 @@ def test_it_stands_in_the_training_state_and_is_kept_on_resume(at_hand, tmp_path
     model.save(0, 1)
     at_hand.add('vgg19')
     resumed = options()
-    state = load_resume_state(resumed)
+    state = load_resume_state(resumed, is_ours=True)
     assert state['perceptual_backbone'] == 'efficientnet_lite0'
     model, _ = train(resumed, steps=1)
     assert model.path.losses.image.losses['l_percep'].backbone == 'efficientnet_lite0'

@@ -116,7 +116,9 @@ def _finish(process, folder):
 
 
 def _weights(path):
-    return torch.load(path, map_location='cpu', weights_only=True)
+    """Of a checkpoint or a file of several networks, without what it says of itself."""
+    content = torch.load(path, map_location='cpu', weights_only=True)
+    return {name: weights for name, weights in content.items() if name not in ('network', 'provenance')}
 
 
 def _losses(folder):

@@ -71,6 +71,14 @@ class Page:
             time.sleep(0.05)
         return folder / name
 
+    def press(self, selector):
+        """Clicks, once the page around it no longer moves: lines of words come and go above it."""
+        place = None
+        while place != (place := self.find(selector).rect):
+            time.sleep(0.5)
+        self.run('arguments[0].scrollIntoView({block: "center"})', self.find(selector))
+        self.find(selector).click()
+
     def drag(self, share):
         """Takes the handle with the mouse to this share of the photo."""
         from selenium.webdriver import ActionChains
@@ -207,7 +215,7 @@ def check_fidelity(page, restorer, folder, tmp_path):
     assert not page.find('#automatic').is_selected()
     assert len(restorer.network.network.batches) == passes
     assert page.find('#download').get_attribute('download') == NAME
-    page.find('#download').click()
+    page.press('#download')
     expected = command_file(restorer, folder / NAME, tmp_path, weight=0.75)
     saved = page.downloaded(folder, NAME.translate({ord(char): '_' for char in '<>'}))  # as Chromium saves it
     assert saved.read_bytes() == expected.read_bytes()
@@ -287,7 +295,7 @@ def check_narrow_and_dark(page):
 
 def check_zip(page, folder):
     """All results in one archive."""
-    page.find('#download-all').click()
+    page.press('#download-all')
     with zipfile.ZipFile(page.downloaded(folder, 'restored.zip')) as archive:
         assert archive.testzip() is None
         assert sorted(archive.namelist()) == sorted([NAME, 'wall.jpg', 'portrait.jpg'])
@@ -310,9 +318,9 @@ def check_two_windows(page, folder):
 
 def check_removal(page, server):
     """What is removed is gone from the server too."""
-    page.find('#remove').click()
+    page.press('#remove')
     page.settled(4)
-    page.find('#remove-all').click()
+    page.press('#remove-all')
     page.until('!document.querySelector("#welcome").hidden')
     end = time.monotonic() + PATIENCE
     while [path for path in server.book.folder.iterdir() if path.is_dir()]:
@@ -352,7 +360,7 @@ def test_cancelling_and_reloading_during_a_job(request, tmp_path):
         page.until('document.querySelectorAll(".photo").length === 2')
         page.until('document.querySelector("#remove").textContent === "Cancel and remove this photo"')
         name = page.text('#name')
-        page.find('#remove').click()
+        page.press('#remove')
         page.until('document.querySelectorAll(".photo").length === 1')
         go.set()
         page.settled(1)
