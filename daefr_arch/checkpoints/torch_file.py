@@ -82,4 +82,5 @@ def _check(path: Path) -> None:
 def _reason(error: Exception) -> str:
     """What weights_only says is wrong, without its advice."""
     _, found, reason = str(error).partition('WeightsUnpickler error:')
-    return one_line(ValueError(reason)) if found else one_line(error)
+    blocked = re.search('Trying to load unsupported GLOBAL .*', str(error))  # of modules that can do anything
+    return one_line(ValueError(reason if found else blocked[0] if blocked else error))

@@ -1,6 +1,5 @@
 """A film in, the film with restored faces out: the Python API."""
 
-import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
@@ -26,8 +25,6 @@ from daefr_arch.video.source import VideoSource
 from daefr_arch.video.video_info import SourceFrame, VideoInfo
 
 SEGMENT_FRAMES = 240
-
-_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """The server as a whole: socket, private folder, worker, and how all of it ends."""
 
-import logging
 import secrets
 import socket
 import threading
@@ -24,8 +23,6 @@ MOST_WAITING = 64
 CONNECTIONS = 200  # at once; beyond it the answer is 503
 HEADER_SECONDS = 10  # that a connection is kept open for the next request
 TICK_SECONDS = 1.0
-
-_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)

@@ -405,7 +405,7 @@ def test_a_full_disk_stops_the_run_at_the_first_failure(tmp_path, face, monkeypa
             tried.append(path.name)
         if path.name.startswith('3'):
             raise StorageError(f'{path}: cannot be written: {os.strerror(errno.ENOSPC)}')
-        write_image(path, image)
+        return write_image(path, image)
 
     monkeypatch.setattr('daefr_arch.restoration.photo_files.write_image', write)
     message = (
