@@ -37,8 +37,10 @@ web: $(VENV)/.web
 picture: demo
 	$(BIN)/python -c "from PIL import Image; Image.open('demo/before_after.png').save('docs/images/before_after.jpg', quality=88, optimize=True)"
 
+# in as many processes as WORKERS says, each of one thread: 2 GB of memory a process
+WORKERS ?= 2
 test: $(VENV)/.test
-	$(BIN)/python -m pytest tests -q
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests -q -n $(WORKERS) --dist loadfile
 
 # make fuzz [MUTATIONS=...] [SEED=...]: reads mutated image files; the seed is printed, what escapes stays in build/fuzz
 MUTATIONS ?= 200000
