@@ -164,13 +164,6 @@ BAD_INPUTS = (
         lambda photo: encoded(photo, 'TIFF', save_all=True, append_images=[photo]),
         'ok',
     ),
-    BadInput(
-        'animated.gif',
-        'an animation',
-        lambda photo: encoded(photo, 'GIF', save_all=True, append_images=[photo.rotate(9)]),
-        'ok',
-        'animation: only the first frame was restored',
-    ),
     BadInput('one_pixel.png', 'one pixel', lambda photo: encoded(photo.resize((1, 1)), 'PNG'), 'no_face', '', 0),
     BadInput(
         'strip.png',
