@@ -12,18 +12,19 @@ from daefr_arch.commands.arguments import (
     add_output,
     count,
     output_file,
-    share,
     upscale,
 )
 from daefr_arch.commands.restorer_arguments import (
     add_background_arguments,
     add_detection_arguments,
     add_model_arguments,
+    add_weight,
     build_restorer,
 )
 
 if TYPE_CHECKING:
     from daefr_arch.restoration.output_layout import OutputLayout
+    from daefr_arch.restoration.photo_source import PhotoSource
     from daefr_arch.restoration.restorer import DAEFRRestorer
 
 _logger = logging.getLogger(__name__)
@@ -44,16 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _add_face_arguments(group: argparse._ArgumentGroup) -> None:
     add_has_aligned(group)
     group.add_argument('--only_center_face', action='store_true', help='restore only the face nearest to the centre')
-    group.add_argument(
-        '-w',
-        '--weight',
-        '--fidelity_weight',
-        dest='weight',
-        type=share,
-        metavar='W',
-        help="fidelity: 0 for the network's face alone, 1 for all of the photo that could be evidence; if not given, "
-        'each band of each place is taken from the photo as far as it shows the face',
-    )
+    add_weight(group)
     add_detection_arguments(group)
     group.add_argument(
         '--identity_weights', metavar='FILE', help='ONNX face embedding: the report says how similar faces stay'
@@ -109,45 +101,31 @@ def _add_file_arguments(group: argparse._ArgumentGroup) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Restores photos and films; returns OK, PARTIAL if some failed, FAILED if all did."""
-    from daefr_arch.commands.exit_codes import PARTIAL
+    from daefr_arch.commands.exit_codes import OK, PARTIAL
     from daefr_arch.errors import InputError
     from daefr_arch.io.image_listing import list_images
+    from daefr_arch.restoration.photo_source import photo_sources
     from daefr_arch.video.recognition import list_films
 
     films = list_films(args.input)
-    if not films:
-        return _restore_photos(args, list_images(args.input))
     try:
         photos = [file for file in list_images(args.input) if file not in films]
-    except InputError:  # there are films alone
+    except InputError:
+        if not films:
+            raise
         photos = []
-    codes = {_restore_films(args, films), *([_restore_photos(args, photos)] if photos else [])}
-    return codes.pop() if len(codes) == 1 else PARTIAL
-
-
-def _restore_films(args: argparse.Namespace, films: list[Path]) -> int:
-    """Restores films into the folder of the whole photos."""
-    from daefr_arch.commands.exit_codes import OK
-    from daefr_arch.commands.video import restore_films
-    from daefr_arch.errors import UsageError
-    from daefr_arch.video.film_options import FilmOptions
-    from daefr_arch.video.library import load_av
-    from daefr_arch.video.result_name import result_path
-
-    for_photos = ('has_aligned', 'only_center_face', 'draw_box', 'evidence_map', 'face_upsample', 'identity_weights')
-    if given := [f'--{name}' for name in for_photos if getattr(args, name)]:
-        raise UsageError(f'{films[0].name} is a film: {", ".join(given)} is for photos; leave it out, or the film')
-    load_av()
-    photo = _layout(args).photo(films[0])
-    assert photo is not None  # not of aligned faces
-    outs = [result_path(film, photo.parent, suffix=args.suffix) for film in films]
-    there = [out for out in outs if out.exists()]
-    if there and not (args.skip_existing or args.overwrite):
-        raise UsageError(f'{there[0]}: is there already: --overwrite replaces, --skip_existing leaves it')
-    todo = [pair for pair in zip(films, outs, strict=True) if not (args.skip_existing and pair[1] in there)]
-    if not todo:
+    layout = _layout(args)
+    # all that can be wrong is found before anything is restored
+    todo_films = _plan_films(args, films, layout)
+    found = photo_sources(photos)
+    sources = _plan_photos(args, found, layout)
+    if films and not todo_films and not sources:
         return OK
-    return restore_films(todo, _restorer(args), FilmOptions(weight=args.weight), overwrite=args.overwrite)
+    restorer = build_restorer(args)
+    codes = {_restore_photos(args, restorer, sources, layout, total=len(found))} if photos else set()
+    if todo_films:
+        codes.add(_restore_films(args, restorer, todo_films))
+    return codes.pop() if len(codes) == 1 else PARTIAL
 
 
 def _layout(args: argparse.Namespace) -> 'OutputLayout':
@@ -163,36 +141,68 @@ def _layout(args: argparse.Namespace) -> 'OutputLayout':
     )
 
 
-def _restorer(args: argparse.Namespace) -> 'DAEFRRestorer':
-    from daefr_arch.errors import InputError, UsageError
+def _plan_films(args: argparse.Namespace, films: list[Path], layout: 'OutputLayout') -> list[tuple[Path, Path]]:
+    """The films that are to be restored, each with its result in the folder of the whole photos."""
+    from daefr_arch.errors import UsageError
+    from daefr_arch.video.library import load_av
+    from daefr_arch.video.result_name import result_path
 
-    try:
-        return build_restorer(args)
-    except InputError as error:
-        raise UsageError(str(error)) from error
+    if not films:
+        return []
+    for_photos = ('has_aligned', 'only_center_face', 'draw_box', 'evidence_map', 'face_upsample', 'identity_weights')
+    if given := [f'--{name}' for name in for_photos if getattr(args, name)]:
+        raise UsageError(f'{films[0].name} is a film: {", ".join(given)} is for photos; leave it out, or the film')
+    load_av()
+    photo = layout.photo(films[0])
+    assert photo is not None  # not of aligned faces
+    outs = [result_path(film, photo.parent, suffix=args.suffix) for film in films]
+    there = [out for out in outs if out.exists()]
+    if there and not (args.skip_existing or args.overwrite):
+        raise UsageError(f'{there[0]}: is there already: --overwrite replaces, --skip_existing leaves it')
+    return [pair for pair in zip(films, outs, strict=True) if not (args.skip_existing and pair[1] in there)]
 
 
-def _restore_photos(args: argparse.Namespace, files: list[Path]) -> int:
-    from daefr_arch.commands.exit_codes import FAILED, OK, PARTIAL
-    from daefr_arch.errors import StorageError
+def _restore_films(args: argparse.Namespace, restorer: 'DAEFRRestorer', films: list[tuple[Path, Path]]) -> int:
+    from daefr_arch.commands.video import restore_films
+    from daefr_arch.video.film_options import FilmOptions
+
+    return restore_films(films, restorer, FilmOptions(weight=args.weight), overwrite=args.overwrite)
+
+
+def _report(args: argparse.Namespace, layout: 'OutputLayout') -> Path:
+    return args.report or layout.root / 'report.jsonl'
+
+
+def _plan_photos(args: argparse.Namespace, found: 'list[PhotoSource]', layout: 'OutputLayout') -> 'list[PhotoSource]':
+    """The photos that are to be restored."""
     from daefr_arch.restoration.output_plan import plan_outputs
-    from daefr_arch.restoration.photo_folder import restore_photos
-    from daefr_arch.restoration.photo_source import photo_sources
 
-    layout = _layout(args)
     existing = 'overwrite' if args.overwrite else 'skip' if args.skip_existing else 'refuse'
-    report = args.report or layout.root / 'report.jsonl'
-    found = photo_sources(files)
-    sources = plan_outputs(found, layout, report=report, existing=existing)
+    sources = plan_outputs(found, layout, report=_report(args, layout), existing=existing)
     if len(sources) < len(found):
         _logger.info('%d of %d photos have results already', len(found) - len(sources), len(found))
-    restorer = _restorer(args)
+    return sources
+
+
+def _restore_photos(
+    args: argparse.Namespace,
+    restorer: 'DAEFRRestorer',
+    sources: 'list[PhotoSource]',
+    layout: 'OutputLayout',
+    *,
+    total: int,
+) -> int:
+    """Restores the photos. total: with those that have results already, which count as done."""
+    from daefr_arch.commands.exit_codes import FAILED, OK, PARTIAL
+    from daefr_arch.errors import StorageError
+    from daefr_arch.restoration.photo_folder import restore_photos
+
     try:
         result = restore_photos(
             restorer,
             sources,
             layout,
-            report=report,
+            report=_report(args, layout),
             only_center_face=args.only_center_face,
             weight=args.weight,
             draw_box=args.draw_box,
@@ -216,4 +226,4 @@ def _restore_photos(args: argparse.Namespace, files: list[Path]) -> int:
     failed = counts['partial'] + counts['error']
     if not failed:
         return OK
-    return FAILED if counts['error'] == len(found) else PARTIAL  # what was done before counts as done
+    return FAILED if counts['error'] == total else PARTIAL

@@ -40,6 +40,18 @@ def add_detection_arguments(group: argparse._ArgumentGroup) -> None:
     group.add_argument('--parse_weights', metavar='FILE', help='weights of ParseNet, instead of a download')
 
 
+def add_weight(group: argparse._ArgumentGroup) -> None:
+    """Adds the fidelity."""
+    group.add_argument(
+        *('-w', '--weight', '--fidelity_weight'),
+        dest='weight',
+        type=share,
+        metavar='W',
+        help="fidelity: 0 for the network's face alone, 1 for all of the photo that could be evidence; if not given, "
+        'each band of each place is taken from the photo as far as it shows the face',
+    )
+
+
 def add_background_arguments(group: argparse._ArgumentGroup) -> None:
     """Adds how the photo around the faces is enlarged."""
     group.add_argument(
@@ -71,7 +83,16 @@ def add_model_arguments(group: argparse._ArgumentGroup) -> None:
 
 
 def build_restorer(args: argparse.Namespace) -> 'DAEFRRestorer':
-    """Loads the restorer. Raises InputError for impossible options, WeightsError where weights are missing."""
+    """Loads the restorer. Raises UsageError for impossible options, WeightsError where weights are missing."""
+    from daefr_arch.errors import InputError, UsageError
+
+    try:
+        return _restorer(args)
+    except InputError as error:
+        raise UsageError(str(error)) from error
+
+
+def _restorer(args: argparse.Namespace) -> 'DAEFRRestorer':
     from daefr_arch.restoration.restorer import DAEFRRestorer
 
     return DAEFRRestorer(

@@ -22,6 +22,7 @@ from daefr_arch.commands.restorer_arguments import (
     add_background_arguments,
     add_detection_arguments,
     add_model_arguments,
+    add_weight,
     build_restorer,
 )
 
@@ -47,13 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='folder of the result, made if missing, or its file',
     )
     faces = parser.add_argument_group('faces')
-    faces.add_argument(
-        *('-w', '--weight', '--fidelity_weight'),
-        dest='weight',
-        type=share,
-        metavar='W',
-        help='fidelity, as of daefr restore; if not given, the evidence decides',
-    )
+    add_weight(faces)
     faces.add_argument(
         '--steadiness',
         type=share,
@@ -73,6 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_background_arguments(picture)
     add_model_arguments(parser.add_argument_group('model'))
     _add_file_arguments(parser.add_argument_group('files'))
+    parser.set_defaults(face_upsample=False, identity_weights=None)  # what only photos have
 
 
 def _add_film_arguments(group: argparse._ArgumentGroup) -> None:
@@ -139,7 +135,6 @@ def _rate(text: str) -> Fraction:
 def run(args: argparse.Namespace) -> int:
     """Restores the film; returns OK, PARTIAL where some of it could not be read."""
     from daefr_arch.commands.exit_codes import OK, PARTIAL
-    from daefr_arch.errors import InputError, UsageError
     from daefr_arch.video.film_options import FilmOptions
     from daefr_arch.video.library import load_av
     from daefr_arch.video.result_name import result_path
@@ -159,15 +154,10 @@ def run(args: argparse.Namespace) -> int:
         weight=args.weight,
     )
     out = result_path(Path(args.input), args.output, extension=args.ext, suffix=args.suffix, codec=args.codec)
-    args.face_upsample, args.identity_weights = False, None
-    try:
-        restorer = build_restorer(args)
-    except InputError as error:
-        raise UsageError(str(error)) from error
     result = restore_film(
         Path(args.input),
         out,
-        restorer,
+        build_restorer(args),
         options,
         resume=not args.no_resume,
         overwrite=args.overwrite,

@@ -71,7 +71,6 @@ def token(text: str) -> str:
 def run(args: argparse.Namespace) -> int:
     """Serves until Ctrl-C; returns OK."""
     from daefr_arch.commands.exit_codes import OK
-    from daefr_arch.errors import InputError, UsageError
     from daefr_arch.web.server import ServerOptions, listen, running_server
 
     _need_extra()
@@ -85,10 +84,7 @@ def run(args: argparse.Namespace) -> int:
         api_only=args.api_only,
     )
     listening = listen(options.host, args.port)
-    try:
-        restorer = build_restorer(args)
-    except InputError as error:
-        raise UsageError(str(error)) from error
+    restorer = build_restorer(args)
     try:
         with running_server(restorer, listening, options) as server:
             _announce(server, api_only=args.api_only)
