@@ -84,3 +84,25 @@ def test_films_among_photos(tmp_path, monkeypatch, caplog):
     assert cli.main(['restore', '-i', str(folder / 'film.mp4'), '-o', str(out), '--overwrite']) == exit_codes.OK
     assert decoded(out / 'final_results/film.mp4')[0].width == 2 * WIDTH
     assert cli.main([*arguments, '--overwrite', '--draw_box']) == exit_codes.USAGE
+
+
+def test_what_stops_a_folder_is_found_before_its_films_are_restored(tmp_path, monkeypatch):
+    """And photos and films share one restorer."""
+    built = []
+
+    def build(args):
+        built.append(disc_restorer(upscale=args.upscale))
+        return built[-1]
+
+    monkeypatch.setattr(restore, 'build_restorer', build)
+    folder, out = tmp_path / 'in', tmp_path / 'out'
+    folder.mkdir()
+    write_film(folder / 'film.mp4', 2)
+    write_image(folder / 'photo.png', pictures(1)[0])
+    (out / 'final_results').mkdir(parents=True)
+    write_image(out / 'final_results/photo.png', pictures(1)[0])
+    arguments = ['restore', '-i', str(folder), '-o', str(out), '-s', '1']
+    assert cli.main(arguments) == exit_codes.USAGE
+    assert (built, [path.name for path in (out / 'final_results').iterdir()]) == ([], ['photo.png'])
+    assert cli.main([*arguments, '--overwrite']) == exit_codes.OK
+    assert len(built) == 1
