@@ -21,7 +21,7 @@ FLOORS = (
     ('runtime',),
     ('faces',),
     ('losses', 'metrics', 'data'),
-    ('models',),
+    ('models', 'exporting'),
     ('restoration',),
     ('video',),
     ('evaluation', 'verification', 'web'),
