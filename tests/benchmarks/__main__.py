@@ -1,6 +1,6 @@
 """Measures everything, or the parts that are named, and prints the table; docs/speed.md has the newest of each machine.
 
-python -m tests.benchmarks [network] [evidence] [training] [degradation] [paste] [command] [runs] [scaling]
+python -m tests.benchmarks [network] [evidence] [onnx] [training] [degradation] [paste] [command] [runs] [scaling]
 """
 
 import argparse
@@ -15,6 +15,7 @@ from tests.benchmarks.command_benchmark import command_rows
 from tests.benchmarks.degradation_benchmark import degradation_rows
 from tests.benchmarks.evidence_benchmark import evidence_rows
 from tests.benchmarks.network_benchmark import network_rows
+from tests.benchmarks.onnx_benchmark import onnx_rows
 from tests.benchmarks.row import HEADER, Row
 from tests.benchmarks.runs_benchmark import runs_rows
 from tests.benchmarks.scaling_benchmark import scaling_rows
@@ -74,6 +75,7 @@ def _paste() -> list[Row]:
 PARTS = {
     'network': network_rows,
     'evidence': evidence_rows,
+    'onnx': onnx_rows,
     'training': training_rows,
     'degradation': _degradation,
     'paste': _paste,
