@@ -3,6 +3,7 @@
 In one module, so that the network is traced once: that takes most of an export's time.
 """
 
+import logging
 from collections import Counter
 
 import numpy as np
@@ -231,11 +232,17 @@ def _images(side: int) -> list[np.ndarray]:
 
 
 @pytest.mark.parametrize('precision', ['fp32', 'mixed'])
-def test_a_checkpoint_by_its_file(exported_before, checkpoint, tmp_path, monkeypatch, precision):
+def test_a_checkpoint_by_its_file(exported_before, checkpoint, tmp_path, monkeypatch, caplog, precision):
+    caplog.set_level(logging.INFO, logger='daefr_arch.commands.export')
     monkeypatch.setattr(export, 'sample_faces', _images)
     path = tmp_path / 'small.onnx'
     command = ['export', str(path), '-m', str(checkpoint), '--precision', precision]
     assert cli.main(command) == exit_codes.OK
+    assert [line.partition(':')[0] for line in caplog.messages if 'of the codes, PSNR' in line] == [
+        'batch 1, weight 0',
+        'batch 3, weight 1',
+        'batch 8, weight 0.5',
+    ]
     properties = {entry.key: entry.value for entry in onnx.load(path).metadata_props}
     assert properties['precision'] == precision
     assert '"stage": "control", "domain": null, "iteration": 7' in properties['provenance']
