@@ -8,11 +8,9 @@ from torch.nn import functional as F
 
 from daefr_arch.archs import bands
 
-TEXTURE_BANDS = 3  # the finest ones
-LARGEST_GAIN = 1.6
-FEATURES_BAND = 2  # of 64 pixels a side: eyes, nose and mouth have their shapes in it
-LIKENESS_SHARE = 0.6  # of the network's texture that is not aimed at where that band is evidence
-# of the colours in the network's finest bands that are left out there: they are specks in eyes more often than true
+LARGEST_GAIN = 4.0  # of texture
+PROMISED = 1.2  # of the energy of the network's texture, which is softer than faces are
+# of the network's finest colours, what is left out where features are evidence: more often specks than true
 COLOUR_SHARE, COLOUR_BANDS = 0.7, 2
 SMALL = 1e-6
 CHROMA_SIDE = 16  # pixels at which chroma is compared with luma
@@ -35,7 +33,7 @@ def mix(photo: Tensor, network: Tensor, weights: Sequence[Tensor]) -> Tensor:
     mixed = []
     for level, (of_photo, of_network, weight) in enumerate(pairs):
         if level < COLOUR_BANDS:
-            likeness = bands.resized(weights[FEATURES_BAND][:, :1], of_network.shape[2:])
+            likeness = bands.resized(weights[bands.FEATURES][:, :1], of_network.shape[2:])
             of_network = torch.cat((of_network[:, :1], of_network[:, 1:] * (1 - COLOUR_SHARE * likeness)), 1)
         mixed.append(of_network + bands.scaled(of_photo - of_network, weight))
     return bands.to_rgb(bands.join(mixed))
@@ -48,29 +46,23 @@ def corrected(mixture: Tensor, correction: Tensor, weights: Sequence[Tensor]) ->
     Arguments and result are like those of `mix`.
     """
     finest = correction - bands.expand(bands.shrink(correction))
-    guess = 1 - bands.resized(weights[FEATURES_BAND][:, :1], correction.shape[2:])
+    guess = 1 - bands.resized(weights[bands.FEATURES][:, :1], correction.shape[2:])
     return mixture + correction - guess * finest
 
 
 def with_texture(image: Tensor, photo: Tensor, network: Tensor, weights: Sequence[Tensor]) -> Tensor:
-    """An image mixed of photo and network, the energy of its fine texture brought to what the weights promise.
+    """An image mixed of photo and network, the energy of its finest texture brought to what the weights promise.
 
-    Two unlike textures cancel each other in part, and what is corrected for the mean error loses texture. In the finest
-    bands of luma energy that lacks is put in by scaling what is there; where the photo shows all, nothing changes.
-    Invented texture lies elsewhere than the true one: less of it is aimed at where the face's features are evidence,
-    and the result can be told to be unlike. Arguments and result are like those of `mix`.
+    What is corrected for the mean error loses texture. The energy that the finer half of the finest band of luma lacks
+    is put in by scaling what is there, which is in its place; where the photo shows all, nothing changes. That half is
+    what sharpness is seen by, and the least that can be wrong. Arguments and result are like those of `mix`.
     """
-    luma = [bands.to_ycc(each)[:, :1] for each in (image, photo, network)]
-    own, of_photo, of_network = (bands.split(each)[:TEXTURE_BANDS] for each in luma)
-    added = []
-    for band, *others, weight in zip(own, of_photo, of_network, weights, strict=False):
-        share, likeness = (bands.resized(each[:, :1], band.shape[2:]) for each in (weight, weights[FEATURES_BAND]))
-        energy, *parts = (bands.smooth(bands.smooth(each.square())) for each in (band, *others))
-        promised = share * parts[0] + (1 - share) * (1 - LIKENESS_SHARE * likeness) * parts[1]
-        gain = ((promised + SMALL) / (energy + SMALL)).sqrt().clamp(1, LARGEST_GAIN)
-        added.append(band * (gain - 1) * (1 - share))
-    coarse = torch.zeros_like(bands.shrink(added[-1]))
-    return image + bands.join([*added, coarse])
+    own, of_photo, of_network = (bands.upper_half(bands.to_ycc(each)[:, :1]) for each in (image, photo, network))
+    share = bands.resized(weights[0][:, :1], own.shape[2:])
+    energy, *parts = (bands.smooth(bands.smooth(each.square())) for each in (own, of_photo, of_network))
+    promised = share * parts[0] + (1 - share) * PROMISED * parts[1]
+    gain = ((promised + SMALL) / (energy + SMALL)).sqrt().clamp(1, LARGEST_GAIN)
+    return image + own * (gain - 1) * (1 - share)
 
 
 def tone_like(network: Tensor, photo: Tensor) -> Tensor:
