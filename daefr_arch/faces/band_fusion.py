@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from daefr_arch.archs import bands
 
 LARGEST_GAIN = 4.0  # of texture
-PROMISED = 1.2  # of the energy of the network's texture, which is softer than faces are
+SOFTER = 0.2  # where features are evidence, the energy that the network lacks of faces: its texture is soft
 # of the network's finest colours, what is left out where features are evidence: more often specks than true
 COLOUR_SHARE, COLOUR_BANDS = 0.7, 2
 SMALL = 1e-6
@@ -58,9 +58,9 @@ def with_texture(image: Tensor, photo: Tensor, network: Tensor, weights: Sequenc
     what sharpness is seen by, and the least that can be wrong. Arguments and result are like those of `mix`.
     """
     own, of_photo, of_network = (bands.upper_half(bands.to_ycc(each)[:, :1]) for each in (image, photo, network))
-    share = bands.resized(weights[0][:, :1], own.shape[2:])
+    share, likeness = (bands.resized(weights[band][:, :1], own.shape[2:]) for band in (0, bands.FEATURES))
     energy, *parts = (bands.smooth(bands.smooth(each.square())) for each in (own, of_photo, of_network))
-    promised = share * parts[0] + (1 - share) * PROMISED * parts[1]
+    promised = share * parts[0] + (1 - share) * (1 + SOFTER * likeness) * parts[1]
     gain = ((promised + SMALL) / (energy + SMALL)).sqrt().clamp(1, LARGEST_GAIN)
     return image + own * (gain - 1) * (1 - share)
 

@@ -60,6 +60,7 @@ def test_other_images_are_refused(inputs):
 
 def test_gains_raise_the_bands_of_luma_where_something_is_missing(inputs):
     photo, network, _, weights = inputs
+    weights[bands.FEATURES].fill_(1)
     gains = build_network(OPTIONS).gains
     missing = torch.ones(2, 1, 32, 32)
     missing[..., 16:] = 0
@@ -77,6 +78,8 @@ def test_gains_raise_the_bands_of_luma_where_something_is_missing(inputs):
     band = other - bands.expand(bands.shrink(other))
     torch.testing.assert_close(lowered[..., :28], -band[..., :28])
     assert not lowered[..., 36:].any()
+    weights[bands.FEATURES].fill_(0)
+    assert not gains(photo, network, weights, missing).any()
 
 
 def test_gains_learn_to_undo_a_blur(inputs):
