@@ -1,0 +1,106 @@
+"""Workers on Ray: one a GPU, or a group of processor cores, here or on a cluster. Ray Data hands them shards."""
+
+import functools
+import json
+import logging
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from daefr_arch.cluster.libraries import load
+from daefr_arch.cluster.run_job import Schedule
+from daefr_arch.cluster.worker import ShardBatches, ShardWorker
+from daefr_arch.errors import UsageError
+
+THREADS = 4  # of a worker without a GPU, where there are as many cores
+# a photo that kills its workers is found after some 13 deaths in a shard of 1,000; a worker that dies as it starts,
+# whatever it is given, never gets further
+_DEATHS = 200
+
+
+@dataclass(frozen=True)
+class Workers:
+    """How many, with how many processor cores and GPUs each."""
+
+    count: int
+    threads: int
+    gpus: int
+
+
+@contextmanager
+def ray_workers(
+    worker: ShardWorker,
+    workers: int | None,
+    threads: int | None,
+    *,
+    address: str | None = None,
+    on_gpus: bool = True,
+    init: dict[str, Any] | None = None,
+) -> Iterator[Schedule]:
+    """Inside, Ray runs; what is given hands shards to its workers. A worker that dies is replaced.
+
+    Args:
+        worker: what each worker is a copy of.
+        workers: how many; None: one a GPU, or a group of `threads` cores.
+        threads: of a worker; None: the cores by the workers.
+        address: of a running cluster, 'auto' for that of this machine; None: Ray is started here, and ended.
+        on_gpus: take the GPUs, where there are any.
+        init: further arguments of ray.init.
+
+    Raises:
+        UsageError: Ray is not installed or not there, or has not as many cores or GPUs.
+    """
+    ray = load('ray')
+    load('ray.data')
+    own = None if address else {'num_cpus': _cores() + 1, 'include_dashboard': False}  # one for Ray's own tasks
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    os.environ.setdefault('RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO', '0')
+    try:
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **(own or {}), **(init or {}))
+    except (ConnectionError, ValueError) as error:
+        raise UsageError(f'--address {address}: Ray cannot be reached: {error}') from error
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+    try:
+        counted = _counted(ray.cluster_resources(), workers, threads, on_gpus=on_gpus, spare=0 if address else 1)
+        worker.threads = counted.threads
+        yield functools.partial(_schedule, ray, worker, counted)
+    finally:
+        ray.shutdown()
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
+
+
+def _counted(
+    resources: dict[str, float], workers: int | None, threads: int | None, *, on_gpus: bool, spare: int
+) -> Workers:
+    """The workers, by what Ray has."""
+    cores, gpus = int(resources.get('CPU', 0)) - spare, int(resources.get('GPU', 0)) if on_gpus else 0
+    count = workers or gpus or max(1, cores // (threads or min(THREADS, max(1, cores))))
+    each = threads or max(1, cores // count)
+    if count * each > cores:
+        raise UsageError(f'{count} workers of {each} threads need {count * each} cores, Ray has {cores}')
+    if gpus and count > gpus:
+        raise UsageError(f'{count} workers need as many GPUs, Ray has {gpus}: take fewer --workers, or --device cpu')
+    return Workers(count, each, 1 if gpus else 0)
+
+
+def _schedule(ray: Any, worker: ShardWorker, workers: Workers, shards: Sequence[int]) -> Iterator[dict[str, Any]]:
+    ray.data.DataContext.get_current().enable_progress_bars = False
+    outcomes = ray.data.from_items([{'shard': shard} for shard in shards], override_num_blocks=len(shards)).map_batches(
+        ShardBatches,
+        batch_size=1,
+        fn_constructor_args=(worker,),
+        compute=ray.data.ActorPoolStrategy(size=min(workers.count, len(shards)), max_tasks_in_flight_per_actor=1),
+        num_cpus=workers.threads,
+        num_gpus=workers.gpus,
+        max_restarts=-1,
+        max_task_retries=_DEATHS,
+    )
+    for row in outcomes.iter_rows():
+        yield json.loads(row['outcome'])
