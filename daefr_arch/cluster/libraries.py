@@ -1,25 +1,39 @@
 """What clusters need and photos do not: Parquet, Ray, and file systems elsewhere."""
 
-import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from daefr_arch.errors import UsageError
 
-# module -> what it is for, and the extra that brings it
-_EXTRAS = {
-    'pyarrow': ('a manifest needs PyArrow', 'cluster'),
-    'pyarrow.parquet': ('a manifest needs PyArrow', 'cluster'),
-    'ray': ('workers on many machines need Ray', 'cluster'),
-    'ray.data': ('workers on many machines need Ray', 'cluster'),
-    'fsspec': ('addresses need fsspec', 'cluster'),
-    's3fs': ('s3:// needs s3fs', 's3'),
-}
+
+def load_pyarrow() -> Any:
+    """The module pyarrow, with its Parquet. Raises UsageError, with what to install, where it is not; so do others."""
+    with _needed('manifests need PyArrow', 'cluster'):
+        import pyarrow.parquet
+    return pyarrow
 
 
-def load(module: str) -> Any:
-    """The module. Raises UsageError, with what to install, where it is not."""
+def load_ray() -> Any:
+    """The module ray, with its Data."""
+    with _needed('workers on many machines need Ray', 'cluster'):
+        import ray.data
+    return ray
+
+
+def load_fsspec(address: str) -> Any:
+    """The module fsspec, for this address."""
+    with _needed('addresses need fsspec', 'cluster'):
+        import fsspec
+    if address.startswith(('s3:', 's3a:')):
+        with _needed('s3:// needs s3fs', 's3'):
+            import s3fs  # noqa: F401  fsspec finds it
+    return fsspec
+
+
+@contextmanager
+def _needed(what: str, extra: str) -> Iterator[None]:
     try:
-        return importlib.import_module(module)
+        yield
     except ImportError as error:
-        needs, extra = _EXTRAS[module]
-        raise UsageError(f"{needs}: pip install 'daefr_arch[{extra}]' ({error})") from error
+        raise UsageError(f"{what}: pip install 'daefr_arch[{extra}]' ({error})") from error

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from daefr_arch.cluster.libraries import load
+from daefr_arch.cluster.libraries import load_ray
 from daefr_arch.cluster.run_job import Schedule
 from daefr_arch.cluster.worker import ShardBatches, ShardWorker
 from daefr_arch.errors import UsageError
@@ -53,8 +53,7 @@ def ray_workers(
     Raises:
         UsageError: Ray is not installed or not there, or has not as many cores or GPUs.
     """
-    ray = load('ray')
-    load('ray.data')
+    ray = load_ray()
     own = None if address else {'num_cpus': _cores() + 1, 'include_dashboard': False}  # one for Ray's own tasks
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     os.environ.setdefault('RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO', '0')

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
-from daefr_arch.cluster.libraries import load
+from daefr_arch.cluster.libraries import load_fsspec
 from daefr_arch.cluster.store import StoredFile
 from daefr_arch.errors import OutputError, StorageError
 
@@ -24,7 +24,7 @@ class RemoteStore:
     def __init__(self, address: str) -> None:
         self.address = address.rstrip('/')
         # without its cache, a listing would be as old as the first one
-        self._files, self._root = load('fsspec').core.url_to_fs(self.address, use_listings_cache=False)
+        self._files, self._root = load_fsspec(self.address).core.url_to_fs(self.address, use_listings_cache=False)
 
     def read(self, name: str) -> bytes | None:
         """As Store.read."""

@@ -3,7 +3,7 @@
 import os
 import tempfile
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -54,7 +54,9 @@ def photo_jobs(address: str, relatives: Sequence[str]) -> Iterator[Iterator[Phot
             jobs.close()
 
 
-def _fetched(store: Store, relatives: Sequence[str], folder: Path, fetchers: ThreadPoolExecutor) -> Iterator[PhotoJob]:
+def _fetched(
+    store: Store, relatives: Sequence[str], folder: Path, fetchers: ThreadPoolExecutor
+) -> Generator[PhotoJob, None, None]:
     pending: deque[tuple[str, Path, Future[InputError | None]]] = deque()
     numbered = enumerate(relatives)
     while True:

@@ -8,7 +8,6 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from daefr_arch.cluster.libraries import load
 from daefr_arch.errors import StorageError
 
 
@@ -75,9 +74,6 @@ def open_store(address: str) -> Store:
         return LocalStore(local_path(address))
     from daefr_arch.cluster.remote_store import RemoteStore
 
-    load('fsspec')
-    if address.startswith(('s3:', 's3a:')):
-        load('s3fs')
     return RemoteStore(address)
 
 

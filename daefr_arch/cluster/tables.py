@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from daefr_arch.cluster.libraries import load
+from daefr_arch.cluster.libraries import load_pyarrow
 from daefr_arch.errors import InputError
 
 
@@ -39,7 +39,7 @@ class ResultRow:
 
 def manifest_table(paths: Sequence[str]) -> bytes:
     """A shard of the manifest."""
-    pa = load('pyarrow')
+    pa = load_pyarrow()
     text, raw = _columns(paths)
     return _bytes({'path': pa.array(text, pa.string()), 'path_bytes': pa.array(raw, pa.binary())}, {})
 
@@ -51,7 +51,7 @@ def read_manifest(data: bytes) -> list[str]:
 
 def result_table(rows: Sequence[ResultRow], *, metadata: dict[str, str] | None = None) -> bytes:
     """The results of a shard. metadata: what is to be said of all of them."""
-    pa = load('pyarrow')
+    pa = load_pyarrow()
     text, raw = _columns([row.path for row in rows])
     output, output_raw = _columns([row.output for row in rows])
     strings = pa.string()
@@ -119,16 +119,16 @@ def _shown(text: str | None) -> str | None:
 
 
 def _bytes(columns: dict[str, Any], metadata: dict[str, str]) -> bytes:
-    parquet = load('pyarrow.parquet')
-    table = load('pyarrow').table(columns).replace_schema_metadata(metadata)
+    pa = load_pyarrow()
+    table = pa.table(columns).replace_schema_metadata(metadata)
     sink = io.BytesIO()
-    parquet.write_table(table, sink, compression='zstd')
+    pa.parquet.write_table(table, sink, compression='zstd')
     return sink.getvalue()
 
 
 def _table(data: bytes, columns: list[str] | None) -> Any:
-    parquet = load('pyarrow.parquet')
+    pa = load_pyarrow()
     try:
-        return parquet.read_table(io.BytesIO(data), columns=columns)
-    except (load('pyarrow').ArrowException, OSError) as error:
+        return pa.parquet.read_table(io.BytesIO(data), columns=columns)
+    except (pa.ArrowException, OSError) as error:
         raise InputError(f'not a Parquet file of a job, or damaged: {error}') from error

@@ -122,9 +122,9 @@ def _add_verify(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Does the step; returns OK, or PARTIAL where photos failed or something is wrong."""
-    from daefr_arch.cluster.libraries import load
+    from daefr_arch.cluster.libraries import load_pyarrow
 
-    load('pyarrow')
+    load_pyarrow()
     return {'prepare': _prepare, 'run': _run, 'verify': _verify}[args.step](args)
 
 

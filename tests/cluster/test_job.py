@@ -1,4 +1,4 @@
-"""A job in one process: every photo has a row and a file of its own, whatever it is called and what is wrong with it."""
+"""A job in one process: every photo has a row and a file of its own, whatever its name and whatever is wrong in it."""
 
 import json
 import os

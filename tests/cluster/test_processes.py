@@ -1,14 +1,13 @@
 """Workers in processes of their own: those that die are replaced, photos that kill are found, disks fill up."""
 
-import json
 import multiprocessing
 import os
 import random
 import resource
 import signal
-import subprocess
 import sys
 import time
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -17,21 +16,43 @@ import pytest
 from daefr_arch.cluster.job import prepare_job
 from daefr_arch.cluster.run_job import run_job
 from daefr_arch.cluster.settings import PhotoOptions
-from daefr_arch.cluster.single_worker import STARTS, single_worker
+from daefr_arch.cluster.single_worker import single_worker
 from daefr_arch.cluster.store import open_store
 from daefr_arch.cluster.verify import verify_job
 from daefr_arch.cluster.worker import ShardWorker
-from daefr_arch.errors import StorageError
+from daefr_arch.errors import OutputError, StorageError
 from tests.cluster.photos import CLEAN, KILLER, is_clean, make_tree, rows_of, tiny_restorer, write_photo
 
-ROOT = Path(__file__).parents[2]
-FORK = multiprocessing.get_context('fork')
+# forked of a process that has all imported and begun nothing: a driver is there at once, and so are its workers
+CLEAN_PROCESSES = multiprocessing.get_context('forkserver')
+CLEAN_PROCESSES.set_forkserver_preload(['tests.cluster.photos', 'daefr_arch.cluster.single_worker'])
 
 
-def drive(output, build=tiny_restorer):
-    """A run with one worker that is replaced when it dies."""
-    with single_worker(ShardWorker(str(output), PhotoOptions(), build), method='fork') as schedule:
-        return run_job(str(output), schedule)
+def drive(output, build=tiny_restorer, largest=None):
+    """A run with one worker that is replaced when it dies; ends with 3 where it cannot go on, and says why."""
+    if largest is not None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # writing fails instead, as on a full disk
+        resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
+    try:
+        with single_worker(ShardWorker(str(output), PhotoOptions(), build), method='fork') as schedule:
+            run_job(str(output), schedule)
+    except OutputError as error:
+        sys.stderr.write(f'{error}\n')
+        sys.exit(3)
+
+
+def driver(output, **arguments):
+    """A process that drives; it has begun."""
+    process = CLEAN_PROCESSES.Process(target=drive, args=(output,), kwargs=arguments)
+    process.start()
+    return process
+
+
+def driven(output, **arguments):
+    """The exit code of a run."""
+    process = driver(output, **arguments)
+    process.join(100)
+    return process.exitcode
 
 
 def test_photos_that_kill_are_set_aside_and_the_others_restored(tmp_path):
@@ -39,11 +60,11 @@ def test_photos_that_kill_are_set_aside_and_the_others_restored(tmp_path):
     for name in ('0/deep/killer.png', '3/deep/killer.png'):
         write_photo(tree / name, corner=KILLER)
     prepare_job(str(tree), str(tmp_path / 'job'), shard_size=16)
-    result = drive(tmp_path / 'job')
+    assert driven(tmp_path / 'job') == 0
     killed = [row for row in rows_of(tmp_path / 'job') if row.status == 'killed']
     assert sorted(row.path for row in killed) == ['0/deep/killer.png', '3/deep/killer.png']
     assert {row.error_class for row in killed} == {'Killed'}
-    assert result.statuses == {'no_face': 28, 'ok': 1, 'error': 1, 'killed': 2}
+    assert verify_job(str(tmp_path / 'job')).statuses == {'no_face': 28, 'ok': 1, 'error': 1, 'killed': 2}
     assert is_clean(tmp_path / 'job') == CLEAN
 
 
@@ -54,9 +75,9 @@ def dies():
 def test_a_worker_that_dies_as_it_starts_is_given_up(tmp_path):
     write_photo(tmp_path / 'tree/a.png')
     prepare_job(str(tmp_path / 'tree'), str(tmp_path / 'job'))
-    with pytest.raises(StorageError, match=r'dies as it starts \(exit code 9\)'):
-        drive(tmp_path / 'job', dies)
-    assert STARTS == 3
+    worker = ShardWorker(str(tmp_path / 'job'), PhotoOptions(), dies)
+    with single_worker(worker, method='fork') as schedule, pytest.raises(StorageError, match=r'starts .exit code 9'):
+        run_job(str(tmp_path / 'job'), schedule)
 
 
 def test_drivers_and_workers_killed_at_random_moments_lose_nothing(tmp_path):
@@ -69,20 +90,19 @@ def test_drivers_and_workers_killed_at_random_moments_lose_nothing(tmp_path):
     while kills < 14:
         for index in (0, 1):
             if index not in drivers or not drivers[index].is_alive():
-                drivers[index] = FORK.Process(target=drive, args=(output, partial(tiny_restorer, pause=0.01)))
-                drivers[index].start()
+                drivers[index] = driver(output, build=partial(tiny_restorer, pause=0.01))
         time.sleep(chance.uniform(0.05, 0.5))
-        driver = drivers[chance.choice((0, 1))]
-        victim = chance.choice([driver.pid, *children(driver.pid)])
-        if verify_is_left(output):
+        pid = drivers[chance.choice((0, 1))].pid
+        victim = chance.choice([pid, *children(pid)])
+        if len(open_store(str(output)).children('results')) == 8:
+            break
+        with suppress(ProcessLookupError):
             os.kill(victim, signal.SIGKILL)
             kills += 1
-        else:
-            break
     assert kills >= 5
-    for driver in drivers.values():
-        driver.join(60)
-    drive(output)
+    for process in drivers.values():
+        process.join(60)
+    assert driven(output) == 0
     assert is_clean(output) == CLEAN
     rows = rows_of(output)
     assert len({row.path for row in rows}) == len(rows) == 200
@@ -91,65 +111,21 @@ def test_drivers_and_workers_killed_at_random_moments_lose_nothing(tmp_path):
 
 
 def children(pid):
-    return [int(word) for word in Path(f'/proc/{pid}/task/{pid}/children').read_text().split()]
-
-
-def verify_is_left(output):
-    return len(open_store(str(output)).children('results')) < 8
+    """The processes that this one has, if it is there."""
+    try:
+        return [int(word) for word in Path(f'/proc/{pid}/task/{pid}/children').read_text().split()]
+    except OSError:
+        return []
 
 
 def test_a_full_disk_loses_nothing_and_blames_nobody(tmp_path):
-    """No file may be larger than some bytes, so that the larger results do not fit."""
+    """No file may be larger than some bytes: small results fit, one with a face and what commits a shard do not."""
     tree, output = make_tree(tmp_path / 'tree', 30), tmp_path / 'job'
     prepare_job(str(tree), str(output), shard_size=10)
     for _ in range(5):
-        process = FORK.Process(target=with_small_files, args=(output, 1000))
-        process.start()
-        process.join(60)
-        assert process.exitcode == 3
+        assert driven(output, largest=3000) == 3
     found = verify_job(str(output))
     assert (found.shards_left, found.temporaries, found.duplicates) == (3, 0, 0)
-    drive(output)
+    assert driven(output) == 0
     assert is_clean(output) == CLEAN
     assert {row.status for row in rows_of(output)} == {'no_face', 'ok', 'error'}
-
-
-def with_small_files(output, largest):
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # writing fails instead, as on a full disk
-    resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
-    try:
-        drive(output)
-    except StorageError:
-        os._exit(3)
-
-
-def test_the_command_without_ray(tmp_path):
-    """As a SLURM array calls it: no process but the command's own needs more than PyArrow."""
-    for number in range(4):
-        write_photo(tmp_path / f'tree/{number}.png', seed=number)
-
-    def daefr(*words):
-        return subprocess.run(
-            [sys.executable, '-c', f'import sys; sys.modules["ray"] = None; {MAIN}', 'cluster', *words],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            timeout=200,
-        )
-
-    output = str(tmp_path / 'job')
-    assert daefr('prepare', '-i', str(tmp_path / 'tree'), '-o', output, '--shard_size', '2').returncode == 0
-    assert daefr('verify', '-o', output).returncode == 1
-    without = daefr('run', '-o', output)
-    assert without.returncode == 2
-    assert "pip install 'daefr_arch[cluster]'" in without.stderr
-    ran = daefr('run', '-o', output, '--shard', '0/1', '--device', 'cpu', '--offline', '-s', '1')
-    assert ran.returncode == 0, ran.stderr
-    assert '2 shards, 4 photos' in ran.stdout
-    verified = daefr('verify', '-o', output)
-    assert verified.returncode == 0
-    assert 'missing 0, duplicates 0, temporaries 0' in verified.stdout
-    assert json.loads((tmp_path / 'job/settings.json').read_text())['restorer.upscale'] == '1.0'
-
-
-MAIN = 'from daefr_arch.commands.cli import main; sys.exit(main())'
