@@ -5,20 +5,19 @@ import json
 import logging
 import os
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from daefr_arch.cluster.libraries import load_ray
 from daefr_arch.cluster.run_job import Schedule
-from daefr_arch.cluster.worker import ShardBatches, ShardWorker
+from daefr_arch.cluster.worker import ShardWorker
+from daefr_arch.cluster.worker_process import WorkerProcess
 from daefr_arch.errors import UsageError
 
 THREADS = 4  # of a worker without a GPU, where there are as many cores
-# a photo that kills its workers is found after some 13 deaths in a shard of 1,000; a worker that dies as it starts,
-# whatever it is given, never gets further
-_DEATHS = 200
+_DEATHS = 100  # of actors with one shard, after which the run fails; those of their processes do not count
 
 
 @dataclass(frozen=True)
@@ -28,6 +27,17 @@ class Workers:
     count: int
     threads: int
     gpus: int
+
+
+class _Actor:
+    """What Ray Data calls with batches of one shard. The work is done by a process below it, which is replaced at once
+    where it dies; Ray replaces the actor."""
+
+    def __init__(self, worker: ShardWorker) -> None:
+        self._process = WorkerProcess(worker)
+
+    def __call__(self, batch: Mapping[str, Any]) -> dict[str, list[str]]:
+        return {'outcome': [json.dumps(self._process.restore(int(shard))) for shard in batch['shard']]}
 
 
 @contextmanager
@@ -56,7 +66,6 @@ def ray_workers(
     ray = load_ray()
     own = None if address else {'num_cpus': _cores() + 1, 'include_dashboard': False}  # one for Ray's own tasks
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    os.environ.setdefault('RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO', '0')
     try:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **(own or {}), **(init or {}))
     except (ConnectionError, ValueError) as error:
@@ -92,7 +101,7 @@ def _counted(
 def _schedule(ray: Any, worker: ShardWorker, workers: Workers, shards: Sequence[int]) -> Iterator[dict[str, Any]]:
     ray.data.DataContext.get_current().enable_progress_bars = False
     outcomes = ray.data.from_items([{'shard': shard} for shard in shards], override_num_blocks=len(shards)).map_batches(
-        ShardBatches,
+        _Actor,
         batch_size=1,
         fn_constructor_args=(worker,),
         compute=ray.data.ActorPoolStrategy(size=min(workers.count, len(shards)), max_tasks_in_flight_per_actor=1),

@@ -1,7 +1,5 @@
 """A worker: loads the restorer once, then does the shards that it is given."""
 
-import json
-from collections.abc import Mapping
 from typing import Any
 
 from daefr_arch.cluster.job import Job, read_job
@@ -66,16 +64,6 @@ class ShardWorker:
             except DAEFRError as error:
                 return _failure(error)
         return None
-
-
-class ShardBatches:
-    """A ShardWorker as Ray Data calls it, with batches of one shard; its arguments are those of ShardWorker."""
-
-    def __init__(self, worker: ShardWorker) -> None:
-        self._worker = worker
-
-    def __call__(self, batch: Mapping[str, Any]) -> dict[str, list[str]]:
-        return {'outcome': [json.dumps(self._worker.restore(int(shard))) for shard in batch['shard']]}
 
 
 def _failure(error: DAEFRError) -> dict[str, str]:

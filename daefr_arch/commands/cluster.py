@@ -159,7 +159,7 @@ def _run(args: argparse.Namespace) -> int:
 
 def _workers(args: argparse.Namespace, worker: 'ShardWorker') -> 'AbstractContextManager[Schedule]':
     if args.shard:
-        from daefr_arch.cluster.single_worker import single_worker
+        from daefr_arch.cluster.worker_process import single_worker
 
         return single_worker(worker)
     from daefr_arch.cluster.ray_workers import ray_workers

@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from daefr_arch.cluster.store import open_store
 from daefr_arch.cluster.verify import verify_job
 from daefr_arch.cluster.worker import ShardWorker
 from daefr_arch.errors import OutputError
-from tests.cluster.photos import CLEAN, KILLER, make_tree, rows_of, tiny_restorer, write_photo
+from tests.cluster.photos import CLEAN, KILLER, make_tree, rows_of, tiny_restorer, workers_of, write_photo
 
 SHARD_SIZE = 50
 PAUSE = 0.02  # seconds a photo, so that there is something to interrupt
@@ -94,9 +95,12 @@ def disturb(root: Path, output: Path, shards: int, args: argparse.Namespace, *, 
             driver.wait()
             done['drivers killed'] += 1
         else:
-            for pid in chance.sample(workers := workers_of(driver.pid), min(1, len(workers))):
-                os.kill(pid, signal.SIGKILL)
-                done['workers killed'] += 1
+            actors, workers = actors_of(driver.pid), workers_of(output)
+            pids = [*actors, *workers]
+            for pid in chance.sample(pids, min(1, len(pids))):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+                    done['workers killed' if pid in workers else 'actors of Ray killed'] += 1
     for driver in drivers.values():
         done[f'drivers ended with {driver.wait()}'] += 1
     drive(str(output), str(root / 'last'))  # clears what was left by those that were killed
@@ -117,7 +121,7 @@ def fill(output: Path) -> None:
     ballast.unlink()
 
 
-def workers_of(pid: int) -> list[int]:
+def actors_of(pid: int) -> list[int]:
     """The processes below this one that Ray has for shards."""
     found, below = [], [pid]
     while below:

@@ -8,9 +8,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from basicsr.archs import build_network
 
+from daefr_arch.archs.daefr_arch import DAEFR
 from daefr_arch.cluster.job import read_job
+from daefr_arch.cluster.lease import read_lease
 from daefr_arch.cluster.store import open_store
 from daefr_arch.cluster.tables import ResultRow, read_results
 from daefr_arch.cluster.verify import verify_job
@@ -18,7 +19,6 @@ from daefr_arch.faces.detector import DetectedFace
 from daefr_arch.restoration.restorer import DAEFRRestorer
 from tests.faces.photos import ASTRONAUT_LANDMARKS, astronaut, nothing_shown
 
-TINY = {'type': 'DAEFR', 'resolution': 32, 'ch': 32, 'ch_mult': [1, 2], 'num_res_blocks': 1, 'n_layers': 1}
 KILLER = (1, 254, 3)  # BGR of the corner of a photo that ends the process that looks at it
 NOT_UTF8 = os.fsdecode(b'caf\xe9')
 CLEAN = {'missing': 0, 'duplicates': 0, 'temporaries': 0, 'lost': 0, 'strangers': 0}
@@ -45,7 +45,7 @@ def tiny_restorer(upscale: float = 1, seed: int = 0, pause: float = 0.0) -> DAEF
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     return DAEFRRestorer(
-        build_network({**TINY, 'dim_embd': 64}).eval(),
+        DAEFR(resolution=32, ch=32, ch_mult=[1, 2], num_res_blocks=1, n_layers=1, dim_embd=64).eval(),
         upscale=upscale,
         device='cpu',
         detector=CornerDetector(pause),
@@ -79,6 +79,13 @@ def rows_of(output: str | Path) -> list[ResultRow]:
     store = open_store(str(output))
     shards = range(read_job(store).shards)
     return [row for shard in shards for row in read_results(store.read(f'results/{shard:06d}.parquet'))]
+
+
+def workers_of(output: str | Path) -> list[int]:
+    """The processes that have a lease, and may have ended."""
+    store = open_store(str(output))
+    leases = [read_lease(store, int(name.removesuffix('.json'))) for name in store.children('leases')]
+    return [int(words['process'].split('~')[2]) for words in leases if words]
 
 
 def is_clean(output: str | Path) -> dict[str, int]:
