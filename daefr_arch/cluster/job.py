@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from daefr_arch.cluster.listing import list_photos
-from daefr_arch.cluster.store import Store, is_local, local_path, open_store
+from daefr_arch.cluster.store import Store, absolute, is_local, local_path, open_store
 from daefr_arch.cluster.tables import manifest_table, read_manifest
 from daefr_arch.errors import InputError, UsageError
 from daefr_arch.version import __version__
@@ -50,7 +50,8 @@ def result_file(shard: int) -> str:
 
 def done_shards(store: Store) -> set[int]:
     """The shards that are done."""
-    return {int(name.removesuffix('.parquet')) for name in store.children('results')}
+    endings = (name.partition('.') for name in store.children('results'))
+    return {int(number) for number, _, ending in endings if ending == 'parquet'}
 
 
 def read_job(store: Store) -> Job:
@@ -98,10 +99,10 @@ def prepare_job(input_address: str, output_address: str, *, shard_size: int = SH
             return job, left_out
         store.remove(f'manifest/{listing}')
     job = read_job(store)
-    if (job.input, job.shard_size) != (_absolute(input_address), shard_size):
+    if (job.input, job.shard_size) != (absolute(input_address), shard_size):
         raise UsageError(
             f'{output_address}: is the job of {job.input} in shards of {job.shard_size}, not of '
-            f'{_absolute(input_address)} in shards of {shard_size}: choose another --output'
+            f'{absolute(input_address)} in shards of {shard_size}: choose another --output'
         )
     return job, Counter()
 
@@ -125,7 +126,7 @@ def _list(address: str, store: Store, listing: str, shard_size: int, left_out: C
             write()
     if not photos:
         raise InputError(f'no photo below {address}')
-    return Job(_absolute(address), photos, shards, shard_size, listing)
+    return Job(absolute(address), photos, shards, shard_size, listing)
 
 
 def _manifest(listing: str, shard: int) -> str:
@@ -137,12 +138,6 @@ def _remove_other_listings(store: Store, listing: str) -> None:
     for name in store.children('manifest'):
         if name != listing:
             store.remove(f'manifest/{name}')
-
-
-def _absolute(address: str) -> str:
-    if not is_local(address):
-        return address.rstrip('/')
-    return str(Path(local_path(address)).absolute())
 
 
 def _keep_apart(source: str, output: str) -> None:

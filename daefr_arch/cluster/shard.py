@@ -115,6 +115,8 @@ def _restore_part(
         )
     if files.full is not None:
         raise files.full
+    if any(row.error is not None for row in files.rows):
+        check_input(job.input)
     order = {path: number for number, path in enumerate(paths)}
     return sorted(files.rows, key=lambda row: (order[row.path], row.page or 0))
 

@@ -30,7 +30,14 @@ class ShardPhoto(PhotoSource):
 
 def check_input(address: str) -> None:
     """Raises StorageError where this machine does not see the photos, so that none of them gets the blame."""
-    if is_local(address) and not os.path.isdir(local_path(address)):
+    if not is_local(address):
+        return
+    try:
+        with os.scandir(local_path(address)) as entries:
+            is_there = any(entries)  # what is not mounted is an empty folder
+    except OSError:
+        is_there = False
+    if not is_there:
         raise StorageError(f'{address}: the photos are not there on this machine: is the file system mounted?')
 
 

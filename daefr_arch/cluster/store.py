@@ -3,6 +3,7 @@
 Names are relative, with slashes; bytes of a name that are no UTF-8 are surrogates, as `os.fsdecode` makes them.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -80,6 +81,11 @@ def open_store(address: str) -> Store:
 def is_local(address: str) -> bool:
     """Whether the address is a path of this machine."""
     return '://' not in address or address.startswith('file://')
+
+
+def absolute(address: str) -> str:
+    """The address, as it is on another machine that has the same file systems."""
+    return os.path.abspath(local_path(address)) if is_local(address) else address.rstrip('/')
 
 
 def local_path(address: str) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 from daefr_arch.cluster.job import Job, read_job
 from daefr_arch.cluster.settings import BuildRestorer, PhotoOptions, agree
 from daefr_arch.cluster.shard import restore_shard
-from daefr_arch.cluster.store import Store, open_store
+from daefr_arch.cluster.store import Store, absolute, open_store
 from daefr_arch.errors import DAEFRError
 
 FAILED = 'failed'
@@ -22,7 +22,7 @@ class ShardWorker:
     """
 
     def __init__(self, output: str, options: PhotoOptions, build: BuildRestorer, *, threads: int | None = None) -> None:
-        self._output = output
+        self._output = absolute(output)
         self._options = options
         self._build = build
         self.threads = threads

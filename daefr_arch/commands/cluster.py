@@ -3,6 +3,7 @@
 import argparse
 import functools
 import logging
+import os
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
@@ -151,6 +152,9 @@ def _run(args: argparse.Namespace) -> int:
         extension=args.ext,
         max_pixels=args.max_pixels,
     )
+    for name in ('model_path', 'detection_weights', 'parse_weights', 'bg_weights', 'identity_weights'):
+        if getattr(args, name):  # workers have other working folders
+            setattr(args, name, os.path.abspath(getattr(args, name)))
     worker = ShardWorker(args.output, options, functools.partial(build_restorer, args), threads=args.threads)
     with _workers(args, worker) as schedule:
         result = run_job(args.output, schedule, share=args.shard or (0, 1), check=worker.start, progress=True)

@@ -215,6 +215,29 @@ def test_photos_that_are_not_there_on_this_machine_are_not_to_blame(tree, tmp_pa
     assert verify_job(str(output)).shards_left == 4
 
 
+def test_a_file_system_that_goes_away_takes_no_photo_with_it(tmp_path):
+    """At the first face that is looked for; what was read before is restored."""
+    tree = make_tree(tmp_path / 'tree', 60)
+    output = prepared(tree, tmp_path / 'job', shard_size=60)
+
+    def unmounting():
+        restorer = tiny_restorer()
+        find_faces = restorer.find_faces
+
+        def unmount_and_find(*args, **kwargs):
+            if tree.exists():
+                tree.rename(tmp_path / 'unmounted')
+                tree.mkdir()
+            return find_faces(*args, **kwargs)
+
+        restorer.find_faces = unmount_and_find
+        return restorer
+
+    with pytest.raises(StorageError, match='is the file system mounted'):
+        restore(output, build=unmounting)
+    assert verify_job(str(output)).missing == 60
+
+
 def test_an_interrupted_shard_blames_no_photo(tree, tmp_path, monkeypatch):
     output = prepared(tree, tmp_path / 'job')
 
