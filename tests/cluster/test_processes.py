@@ -11,6 +11,7 @@ from functools import partial
 
 import pytest
 
+from daefr_arch.cluster import worker_process
 from daefr_arch.cluster.job import prepare_job
 from daefr_arch.cluster.run_job import run_job
 from daefr_arch.cluster.settings import PhotoOptions
@@ -24,6 +25,7 @@ from tests.cluster.photos import CLEAN, KILLER, is_clean, make_tree, rows_of, ti
 
 def drive(output, build=tiny_restorer):
     """A run with one worker that is replaced when it dies; ends with 3 where it cannot go on, and says why."""
+    worker_process._METHOD = 'fork'  # of this process, which is a clean one: quicker than making another such
     try:
         with single_worker(ShardWorker(str(output), PhotoOptions(), build)) as schedule:
             run_job(str(output), schedule)
