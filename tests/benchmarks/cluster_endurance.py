@@ -1,6 +1,6 @@
 """2,000 tiny photos through two drivers on real Ray, while workers and drivers are killed and the disk fills up.
 
-python -m tests.benchmarks.cluster_endurance [--photos 2000] [--seconds 150] [--seed 0]
+python -m tests.benchmarks.cluster_endurance [--photos 2000] [--seed 0]
 
 Prints what was done to the job and what came of it, and fails where a photo is lost or there twice. As root, the
 results lie on a small file system of their own that is filled up now and then; else that part is left out.
@@ -31,16 +31,16 @@ from daefr_arch.errors import OutputError
 from tests.cluster.photos import CLEAN, KILLER, make_tree, rows_of, tiny_restorer, workers_of, write_photo
 
 SHARD_SIZE = 50
-PAUSE = 0.02  # seconds a photo, so that there is something to interrupt
+PAUSE = 0.05  # seconds a photo, so that there is something to interrupt
 DISK = 48 << 20  # bytes of the small file system
-FULL = 4.0  # seconds for which it is
+FULL = 3.0  # seconds for which it is
+DISTURBANCES = {'workers killed': 20, 'actors of Ray killed': 4, 'drivers killed': 3, 'disk full': 4}
 
 
 def main() -> None:
     """Drives, disturbs and counts."""
     parser = argparse.ArgumentParser(prog='python -m tests.benchmarks.cluster_endurance', description=__doc__)
     parser.add_argument('--photos', type=int, default=2000)
-    parser.add_argument('--seconds', type=float, default=150.0, help='of kills; then it is left alone')
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--drive', nargs=2, help='a driver: output, folder of Ray')
     args = parser.parse_args()
@@ -65,42 +65,34 @@ def main() -> None:
 
 
 def disturb(root: Path, output: Path, shards: int, args: argparse.Namespace, *, fills_up: bool) -> Counter[str]:
-    """Keeps two drivers going until the job is done; kills and fills for so many seconds."""
+    """Keeps two drivers going until the job is done; while there is work, kills and fills at random moments."""
     chance, done = random.Random(args.seed), Counter()
+    left = dict(DISTURBANCES if fills_up else {**DISTURBANCES, 'disk full': 0})
     drivers: dict[int, subprocess.Popen[bytes]] = {}
-    end = time.monotonic() + args.seconds
     while len(done_shards(open_store(str(output)))) < shards:
         for index in (0, 1):
             if index not in drivers or drivers[index].poll() is not None:
-                words = [
-                    sys.executable,
-                    '-m',
-                    'tests.benchmarks.cluster_endurance',
-                    '--drive',
-                    str(output),
-                    str(root / str(index)),
-                ]
+                words = [sys.executable, '-m', 'tests.benchmarks.cluster_endurance', '--drive']
+                words += [str(output), str(root / str(index))]
                 drivers[index] = subprocess.Popen(words, stderr=subprocess.DEVNULL)
                 done['drivers started'] += 1
-        time.sleep(chance.uniform(1, 5))
-        if time.monotonic() > end:
+        time.sleep(chance.uniform(0.2, 2))
+        workers, actors = workers_of(output), actors_of(drivers[0].pid) + actors_of(drivers[1].pid)
+        kinds = [kind for kind, count in left.items() for _ in range(count)]
+        if not (workers and kinds):
             continue
-        what = chance.choice(['worker', 'worker', 'worker', 'driver', 'disk'])
-        driver = drivers[chance.choice((0, 1))]
-        if what == 'disk' and fills_up:
+        kind = chance.choice(kinds)
+        left[kind] -= 1
+        if kind == 'disk full':
             fill(output)
-            done['disk full'] += 1
-        elif what == 'driver':
+        elif kind == 'drivers killed':
+            driver = drivers[chance.choice((0, 1))]
             driver.kill()
             driver.wait()
-            done['drivers killed'] += 1
         else:
-            actors, workers = actors_of(driver.pid), workers_of(output)
-            pids = [*actors, *workers]
-            for pid in chance.sample(pids, min(1, len(pids))):
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-                    done['workers killed' if pid in workers else 'actors of Ray killed'] += 1
+            with suppress(ProcessLookupError, IndexError):
+                os.kill(chance.choice(workers if kind == 'workers killed' else actors), signal.SIGKILL)
+        done[kind] += 1
     for driver in drivers.values():
         done[f'drivers ended with {driver.wait()}'] += 1
     drive(str(output), str(root / 'last'))  # clears what was left by those that were killed
