@@ -14,7 +14,7 @@ from daefr_arch.cluster.libraries import load_ray
 from daefr_arch.cluster.run_job import Schedule
 from daefr_arch.cluster.worker import ShardWorker
 from daefr_arch.cluster.worker_process import WorkerProcess
-from daefr_arch.errors import UsageError
+from daefr_arch.errors import StorageError, UsageError
 
 THREADS = 4  # of a worker without a GPU, where there are as many cores
 _DEATHS = 100  # of actors with one shard, after which the run fails; those of their processes do not count
@@ -65,6 +65,7 @@ def ray_workers(
     """
     ray = load_ray()
     own = None if address else {'num_cpus': _cores() + 1, 'include_dashboard': False}  # one for Ray's own tasks
+    os.environ.setdefault('RAY_USAGE_STATS_ENABLED', '0')  # it tells its makers nothing unless the user wants it to
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **(own or {}), **(init or {}))
@@ -110,5 +111,8 @@ def _schedule(ray: Any, worker: ShardWorker, workers: Workers, shards: Sequence[
         max_restarts=-1,
         max_task_retries=_DEATHS,
     )
-    for row in outcomes.iter_rows():
-        yield json.loads(row['outcome'])
+    try:
+        for row in outcomes.iter_rows():
+            yield json.loads(row['outcome'])
+    except ray.exceptions.RayError as error:
+        raise StorageError(f'Ray cannot go on: {error}') from error
