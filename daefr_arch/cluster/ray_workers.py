@@ -71,6 +71,8 @@ def ray_workers(
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **(own or {}), **(init or {}))
     except (ConnectionError, ValueError) as error:
         raise UsageError(f'--address {address}: Ray cannot be reached: {error}') from error
+    for name in ('ray', 'ray.data'):
+        logging.getLogger(name).setLevel(logging.ERROR)
     for number, handler in handlers.items():
         signal.signal(number, handler)
     try:
