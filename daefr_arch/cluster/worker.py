@@ -1,5 +1,6 @@
 """A worker: loads the restorer once, then does the shards that it is given."""
 
+import sys
 from typing import Any
 
 from daefr_arch.cluster.job import Job, read_job
@@ -34,11 +35,11 @@ class ShardWorker:
         Raises:
             DAEFRError: weights or the job are not there, or options differ.
         """
-        if self.threads is not None:
-            _use_threads(self.threads)
         store = open_store(self._output)
         job = read_job(store)
         restorer = self._build()
+        if self.threads is not None:
+            _use_threads(self.threads)
         agree(store, self._options, restorer)
         self._ready = job, store, restorer
 
@@ -72,7 +73,7 @@ def _failure(error: DAEFRError) -> dict[str, str]:
 
 def _use_threads(threads: int) -> None:
     import cv2
-    import torch
 
-    torch.set_num_threads(threads)
     cv2.setNumThreads(threads)
+    if 'torch' in sys.modules:
+        sys.modules['torch'].set_num_threads(threads)
