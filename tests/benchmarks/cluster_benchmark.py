@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from unittest import mock
@@ -160,10 +161,6 @@ def _fill(store: Store, job: Job) -> None:
         store.write(result_file(shard), result_table(rows))
 
 
-def _one_thread() -> DAEFRRestorer:
-    return DAEFRRestorer(upscale=1, device='cpu', offline=True)
-
-
 def _measure_scaling(folder: Path) -> tuple[float, ...]:
     (folder / 'tree').mkdir()
     for number in range(RESTORED):
@@ -177,7 +174,7 @@ def _photos_a_second(folder: Path, count: int) -> float:
     output = str(folder / f'job{count}')
     prepare_job(str(folder / 'tree'), output, shard_size=SHARD)
     times: list[float] = []
-    worker = ShardWorker(output, PhotoOptions(), _one_thread)
+    worker = ShardWorker(output, PhotoOptions(), partial(DAEFRRestorer, upscale=1, device='cpu', offline=True))
     with ray_workers_module.ray_workers(
         worker, count, 1, on_gpus=False, init={'_temp_dir': str(folder / f'ray{count}')}
     ) as schedule:
