@@ -24,7 +24,7 @@ FLOORS = (
     ('models',),
     ('restoration',),
     ('video',),
-    ('evaluation', 'verification', 'web'),
+    ('evaluation', 'verification', 'web', 'cluster'),
     ('comparison',),
     ('analysis',),
     ('ablation',),

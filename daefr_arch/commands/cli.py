@@ -24,6 +24,7 @@ from daefr_arch.version import __version__
 COMMANDS = {
     'restore': ('restore', 'restore the faces of photos'),
     'video': ('video', 'restore the faces of a film'),
+    'cluster': ('cluster', 'restore millions of photos on many machines'),
     'web': ('web', 'open a local page to drop photos on'),
     'demo': ('demo', 'restore the embedded sample photos'),
     'train': ('train', 'train a stage from an option file'),

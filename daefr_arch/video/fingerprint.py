@@ -22,6 +22,11 @@ def describe_run(source: Path, restorer: Any, options: FilmOptions, encoding: En
     return described
 
 
+def describe_restorer(restorer: Any) -> dict[str, str]:
+    """Settings and hashes of the networks of a restorer, by name."""
+    return dict(_parts(restorer))
+
+
 def _file_digest(path: Path) -> str:
     size = path.stat().st_size
     digest = hashlib.sha256(str(size).encode())

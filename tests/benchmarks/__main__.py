@@ -1,6 +1,6 @@
 """Measures everything, or the parts that are named, and prints the table; docs/speed.md has the newest of each machine.
 
-python -m tests.benchmarks [network] [evidence] [training] [degradation] [paste] [command] [runs] [films] [scaling]
+python -m tests.benchmarks [PART ...], the parts being those of PARTS
 """
 
 import argparse
@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from tests.benchmarks import paste_benchmark
+from tests.benchmarks.cluster_benchmark import cluster_rows
 from tests.benchmarks.command_benchmark import command_rows
 from tests.benchmarks.degradation_benchmark import degradation_rows
 from tests.benchmarks.evidence_benchmark import evidence_rows
@@ -82,6 +83,7 @@ PARTS = {
     'runs': runs_rows,
     'films': film_rows,
     'scaling': scaling_rows,
+    'cluster': cluster_rows,
 }
 
 if __name__ == '__main__':
