@@ -4,6 +4,7 @@ It imports nothing: help must not wait for torch.
 """
 
 PRECISIONS = ('auto', 'fp32', 'tf32', 'bf16', 'fp16')
+BACKENDS = ('auto', 'torch', 'onnx')
 BATCH_SIZE = 8  # faces that go through a network at once
 UPSCALE = 2  # size of a restored photo over that of the photo
 LARGEST_UPSCALE = 32

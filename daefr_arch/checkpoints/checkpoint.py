@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from daefr_arch.checkpoints.downloads import fetch, manifest
+from daefr_arch.downloads import fetch, manifest
 from daefr_arch.checkpoints.foreign_files import weight_file
 from daefr_arch.checkpoints.network_options import checked_options
 from daefr_arch.checkpoints.network_size import no_larger_than

@@ -1,9 +1,10 @@
 """Mixing a photo's face and a network's by bands (section "Evidence" of the design): tensors in, tensors out."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from daefr_arch.archs import bands
@@ -84,20 +85,62 @@ def tone_like(network: Tensor, photo: Tensor) -> Tensor:
     ycc = bands.to_ycc(photo)
     monochrome, curve = _tone_curve(ycc)
     luma = bands.to_ycc(network)[:, :1]
-    toned = torch.cat((luma, _parabola(luma.flatten(2)).matmul(curve).mT.unflatten(2, luma.shape[2:])), 1)
+    toned = torch.cat((luma, curve(luma.flatten(2)).unflatten(2, luma.shape[2:])), 1)
     return torch.where(monochrome[:, None, None, None], bands.to_rgb(toned), network)
 
 
-def _tone_curve(ycc: Tensor) -> tuple[Tensor, Tensor]:
-    """Whether each photo (B, 3, H, W) is monochrome, and the parabola (B, 3, 2) of its chroma over its luma."""
+class _ToneCurve(NamedTuple):
+    """Parabolas of chroma over luma, (B, 1, N) -> (B, 2, N): sums of polynomials that are orthogonal over the photo.
+
+    As exact as QR, where the normal equations of plain powers lose half of the digits; and it needs no solver, which
+    the graph formats lack. mean, scale, skew: (B, 1, 1), of the photo's luma. factors: (B, 2, 3).
+    """
+
+    mean: Tensor
+    scale: Tensor
+    skew: Tensor
+    factors: Tensor
+
+    def __call__(self, luma: Tensor) -> Tensor:
+        return self.factors.matmul(_polynomials(luma, self.mean, self.scale, self.skew))
+
+
+def _polynomials(luma: Tensor, mean: Tensor, scale: Tensor, skew: Tensor) -> Tensor:
+    """(B, 1, N) -> (B, 3, N): of degree 0, 1 and 2."""
+    line = (luma - mean) / scale
+    return torch.cat((torch.ones_like(line), line, line.square() - skew * line - 1), 1)
+
+
+def _tone_curve(ycc: Tensor) -> tuple[Tensor, _ToneCurve]:
+    """Whether each photo (B, 3, H, W) is monochrome, and its chroma as a parabola of its luma, by least squares."""
     small = F.adaptive_avg_pool2d(ycc, CHROMA_SIDE).flatten(2)
-    powers, chroma = _parabola(small[:, :1]), small[:, 1:].mT
-    curve = torch.linalg.lstsq(powers, chroma).solution
-    residual = (powers.matmul(curve) - chroma).square().mean((1, 2)).sqrt()
-    return (residual < MONOCHROME_RESIDUAL) & (residual < MONOCHROME_SHARE * small[:, 0].std(1)), curve
+    luma, chroma = small[:, :1], small[:, 1:]
+    mean = luma.mean(2, keepdim=True)
+    scale = (luma - mean).square().mean(2, keepdim=True).sqrt() + SMALL
+    skew = ((luma - mean) / scale).pow(3).mean(2, keepdim=True)
+    basis = _polynomials(luma, mean, scale, skew)
+    factors = chroma.matmul(basis.mT) / (basis.square().sum(2) + SMALL)[:, None]
+    curve = _ToneCurve(mean, scale, skew, factors)
+    residual = (curve(luma) - chroma).square().mean((1, 2)).sqrt()
+    deviation = scale[:, 0, 0]
+    return (residual < MONOCHROME_RESIDUAL) & (residual < MONOCHROME_SHARE * deviation), curve
 
 
-def _parabola(luma: Tensor) -> Tensor:
-    """(B, 1, N) -> powers (B, N, 3) of the luma."""
-    flat = luma[:, 0]
-    return torch.stack((torch.ones_like(flat), flat, flat.square()), 2)
+class FusedChange(nn.Module):
+    """All that fusing computes on tensors, as one network.
+
+    forward(photo, network, strength, *weights): images RGB (B, 3, H, W) in [-1, 1], sides multiples of 32; the share of
+    the harmoniser's correction in [0, 1]; the photo's weights by band as in `mix` -> what is to be added to the photo,
+    (B, 3, H, W), not clipped. harmoniser: a DAEFRHarmoniser, or None for the bare mixture.
+    """
+
+    def __init__(self, harmoniser: nn.Module | None) -> None:
+        super().__init__()
+        self.harmoniser = harmoniser
+
+    def forward(self, photo: Tensor, network: Tensor, strength: Tensor, *weights: Tensor) -> Tensor:
+        network = tone_like(network, photo)
+        result = mix(photo, network, weights)
+        if self.harmoniser is not None:
+            result = corrected(result, strength * self.harmoniser(photo, network, result, weights), weights)
+        return with_texture(result, photo, network, weights) - photo
