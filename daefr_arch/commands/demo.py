@@ -70,7 +70,9 @@ def _in_package(package: str, file: str) -> Path:
     for folder in (spec and spec.submodule_search_locations) or ():
         if (Path(folder) / file).is_file():
             return Path(folder) / file
-    raise UsageError(f'the sample photos come with scikit-image and matplotlib, {package} has none here: make demo-light')
+    raise UsageError(
+        f'the sample photos are those of scikit-image and matplotlib, {package} has none here: make demo-light'
+    )
 
 
 def degraded(photo: 'np.ndarray') -> 'np.ndarray':

@@ -68,7 +68,7 @@ def with_texture(image: Tensor, photo: Tensor, network: Tensor, weights: Sequenc
         share, likeness = (bands.resized(each[:, :1], band.shape[2:]) for each in (weight, weights[FEATURES_BAND]))
         energy, *parts = (bands.smooth(bands.smooth(each.square())) for each in (band, *others))
         promised = share * parts[0] + (1 - share) * (1 - LIKENESS_SHARE * likeness) * parts[1]
-        gain = ((promised + SMALL) / (energy + SMALL)).sqrt().clamp(1, LARGEST_GAIN)
+        gain = ((promised + SMALL) / (energy + SMALL)).sqrt().clamp(1.0, LARGEST_GAIN)
         added.append(band * (gain - 1) * (1 - share))
     coarse = torch.zeros_like(bands.shrink(added[-1]))
     return image + bands.join([*added, coarse])
@@ -93,22 +93,24 @@ class _ToneCurve(NamedTuple):
     """Parabolas of chroma over luma, (B, 1, N) -> (B, 2, N): sums of polynomials that are orthogonal over the photo.
 
     As exact as QR, where the normal equations of plain powers lose half of the digits; and it needs no solver, which
-    the graph formats lack. mean, scale, skew: (B, 1, 1), of the photo's luma. factors: (B, 2, 3).
+    the graph formats lack. mean, scale: of the photo's luma, (B, 1, 1). factors: of the polynomials, (B, 2, 3), the last
+    of which is x^2 - slope * x - level.
     """
 
     mean: Tensor
     scale: Tensor
-    skew: Tensor
+    slope: Tensor
+    level: Tensor
     factors: Tensor
 
     def __call__(self, luma: Tensor) -> Tensor:
-        return self.factors.matmul(_polynomials(luma, self.mean, self.scale, self.skew))
+        line = (luma - self.mean) / self.scale
+        return self.factors.matmul(_polynomials(line, self.slope, self.level))
 
 
-def _polynomials(luma: Tensor, mean: Tensor, scale: Tensor, skew: Tensor) -> Tensor:
+def _polynomials(line: Tensor, slope: Tensor, level: Tensor) -> Tensor:
     """(B, 1, N) -> (B, 3, N): of degree 0, 1 and 2."""
-    line = (luma - mean) / scale
-    return torch.cat((torch.ones_like(line), line, line.square() - skew * line - 1), 1)
+    return torch.cat((torch.ones_like(line), line, line.square() - slope * line - level), 1)
 
 
 def _tone_curve(ycc: Tensor) -> tuple[Tensor, _ToneCurve]:
@@ -116,14 +118,16 @@ def _tone_curve(ycc: Tensor) -> tuple[Tensor, _ToneCurve]:
     small = F.adaptive_avg_pool2d(ycc, CHROMA_SIDE).flatten(2)
     luma, chroma = small[:, :1], small[:, 1:]
     mean = luma.mean(2, keepdim=True)
-    scale = (luma - mean).square().mean(2, keepdim=True).sqrt() + SMALL
-    skew = ((luma - mean) / scale).pow(3).mean(2, keepdim=True)
-    basis = _polynomials(luma, mean, scale, skew)
+    deviation = (luma - mean).square().mean(2, keepdim=True).sqrt()
+    scale = deviation + SMALL
+    line = (luma - mean) / scale
+    level = line.square().mean(2, keepdim=True)
+    slope = line.pow(3).mean(2, keepdim=True) / (level + SMALL)
+    basis = _polynomials(line, slope, level)
     factors = chroma.matmul(basis.mT) / (basis.square().sum(2) + SMALL)[:, None]
-    curve = _ToneCurve(mean, scale, skew, factors)
+    curve = _ToneCurve(mean, scale, slope, level, factors)
     residual = (curve(luma) - chroma).square().mean((1, 2)).sqrt()
-    deviation = scale[:, 0, 0]
-    return (residual < MONOCHROME_RESIDUAL) & (residual < MONOCHROME_SHARE * deviation), curve
+    return (residual < MONOCHROME_RESIDUAL) & (residual < MONOCHROME_SHARE * deviation[:, 0, 0]), curve
 
 
 class FusedChange(nn.Module):

@@ -22,6 +22,9 @@ SCALE_STEP = 4
 LARGEST_FACE_OF_PASS = 320
 IOU_THRESHOLD = 0.4
 VARIANCES = (0.1, 0.2)  # of RetinaFace's offsets, of places and of the logs of sizes
+# coordinates are rounded to parts of a pixel, far below what a detector knows: else the last bits of a device would
+# decide how a crop is rounded, and that which code the network takes
+PLACES_A_PIXEL = 16
 CROPS_OF_PASS = 64  # bounds the memory of second opinions
 TEMPLATE_DISTANCE = 0.1  # how far, as part of the crop's side, a face may lie from the template to be the same
 
@@ -54,7 +57,11 @@ class RetinaFaceDetector:
         found = [self._detect_at(img, scale, is_coarsest=scale == scales[-1]) for scale in scales]
         rows = np.concatenate(found)
         rows = rows[without_doubles(rows[:, :4], rows[:, 4])]
-        return [DetectedFace(tuple(row[:4].tolist()), float(row[4]), row[5:].reshape(5, 2)) for row in rows]
+        places = np.rint(rows * PLACES_A_PIXEL) / PLACES_A_PIXEL
+        return [
+            DetectedFace(tuple(place[:4].tolist()), float(row[4]), place[5:].reshape(5, 2))
+            for place, row in zip(places, rows, strict=True)
+        ]
 
     def score_templates(self, crops: np.ndarray, templates: np.ndarray) -> np.ndarray:
         """How sure the network is (N,) of a face at the templates (N, 5, 2) of crops (N, S, S, 3) BGR uint8."""

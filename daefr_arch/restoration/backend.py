@@ -64,7 +64,9 @@ class RestorerParts:
             if compile:
                 raise InputError('compile: expected the backend torch')
             if not isinstance(model, str | Path):
-                raise InputError(f'backend: onnx computes the default model or an ONNX file, got {type(model).__name__}')
+                raise InputError(
+                    f'backend: onnx computes the default model or an ONNX file, got {type(model).__name__}'
+                )
             network = OnnxFaceNetwork(model, device=str(self.device), precision=self.precision, batch_size=batch_size)
         else:
             from daefr_arch import checkpoints

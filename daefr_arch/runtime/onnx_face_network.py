@@ -28,14 +28,21 @@ class OnnxFaceNetwork:
     """
 
     def __init__(
-        self, model: str | Path = DEFAULT_MODEL, *, device: str = 'auto', precision: str = 'auto', batch_size: int = BATCH_SIZE
+        self,
+        model: str | Path = DEFAULT_MODEL,
+        *,
+        device: str = 'auto',
+        precision: str = 'auto',
+        batch_size: int = BATCH_SIZE,
     ) -> None:
         if batch_size < 1:
             raise InputError(f'batch_size: expected 1 or more, got {batch_size}')
         self.graph = OnnxGraph(_graph_of(model), device=device)
         self.precisions = self.graph.words.get('precision', 'fp32')
         if precision not in ('auto', self.precisions):
-            raise InputError(f'precision: expected auto or {self.precisions}, which the ONNX file has, got {precision!r}')
+            raise InputError(
+                f'precision: expected auto or {self.precisions}, which the ONNX file has, got {precision!r}'
+            )
         shapes = {name: self.graph.shape(name) for name in IMAGES}
         self._image = next((name for name, shape in shapes.items() if shape is not None), '')
         batch, channels, height, width = shapes.get(self._image) or [None] * 4
@@ -83,4 +90,6 @@ def _graph_of(model: str | Path) -> Path:
     if Path(model).suffix == '.onnx':
         return Path(model)
     kind = 'model' if str(model) in manifest() else 'file'
-    raise InputError(f'the backend onnx reads {DEFAULT_MODEL} and ONNX files: daefr export makes one of the {kind} {model}')
+    raise InputError(
+        f'the backend onnx reads {DEFAULT_MODEL} and ONNX files: daefr export makes one of the {kind} {model}'
+    )

@@ -61,7 +61,7 @@ class OnnxGraph:
         providers: list[Any] = [CPU] if wanted == CPU else [(wanted, options), CPU]
         try:
             self._session = runtime.InferenceSession(str(self.path), settings, providers=providers)
-        except Exception as error:  # noqa: BLE001  its errors have no common class but this one
+        except Exception as error:
             reason = (str(error).splitlines() or [''])[0][:300]
             raise WeightsError(f'{self.path}: expected an ONNX network, ONNX Runtime says: {reason}') from error
         self.words: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
