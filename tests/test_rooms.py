@@ -22,7 +22,7 @@ FLOORS = (
     ('runtime',),
     ('faces',),
     ('losses', 'metrics', 'data'),
-    ('models',),
+    ('models', 'exporting'),
     ('restoration',),
     ('video',),
     ('evaluation', 'verification', 'web'),

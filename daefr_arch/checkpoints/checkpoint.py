@@ -166,6 +166,11 @@ def load_part(
     return Checkpoint(parts[name], None)
 
 
+def located(source: str | Path, *, offline: bool = False) -> Path:
+    """The file that `source` is, or that is meant by a name in the manifest. Raises WeightsError as `fetch` does."""
+    return fetch(str(source), offline=offline) if str(source) in manifest() else Path(source)
+
+
 def load_network(
     source: str | Path = DEFAULT_MODEL, *, offline: bool = False, part: str = 'daefr', domain: Domain | None = None
 ) -> nn.Module:
@@ -174,7 +179,7 @@ def load_network(
     Its options come from the file or, where it states none, from the tensors. `part`, `domain`: as in load_part. Raises
     WeightsError where the file is missing, damaged or of another kind.
     """
-    path = fetch(str(source), offline=offline) if str(source) in manifest() else Path(source)
+    path = located(source, offline=offline)
     checkpoint = load_part(path, part, domain=domain)
     with naming(path), no_larger_than(checkpoint.state_dict):
         options = checkpoint.options or infer_options(checkpoint.state_dict)

@@ -39,6 +39,7 @@ COMMANDS = {
     'compare': ('compare', 'run the same faces through several methods; table and web page'),
     'verify': ('verify', 'face verification accuracy on an LFW-style folder'),
     'convert': ('convert', 'convert a checkpoint to safetensors'),
+    'export': ('export', 'write a DAEFR as an ONNX file, for programs without PyTorch'),
     'download': ('download', 'download and verify weights'),
 }
 

@@ -26,6 +26,8 @@ PROVIDERS = {
     'dml': 'DmlExecutionProvider',
     'coreml': 'CoreMLExecutionProvider',
 }
+# of inputs
+TYPES = {'tensor(float)': np.float32, 'tensor(double)': np.float64, 'tensor(uint8)': np.uint8}
 WEIGHTS_HEADER = 'weights_header_sha256'  # of a graph whose weights lie in a safetensors file beside it
 
 
@@ -95,13 +97,10 @@ class OnnxGraph:
         """Of an input, names standing for any number; None where there is no such input."""
         return next((of.shape for of in self._session.get_inputs() if of.name == name), None)
 
-    def outputs(self) -> list[str]:
-        """Their names, in order."""
-        return [of.name for of in self._session.get_outputs()]
-
     def __call__(self, inputs: Mapping[str, np.ndarray]) -> list[np.ndarray]:
-        """The outputs, in order."""
-        return [np.asarray(output) for output in self._session.run(None, dict(inputs))]
+        """The outputs, in order. Inputs get the types that the graph has."""
+        given = {of.name: inputs[of.name].astype(TYPES.get(of.type), copy=False) for of in self._session.get_inputs()}
+        return [np.asarray(output) for output in self._session.run(None, given)]
 
     def __getstate__(self) -> dict[str, Any]:
         """Without the session: another process loads the file again."""

@@ -12,12 +12,12 @@ from daefr_arch.runtime.onnx_face_network import OnnxFaceNetwork
 from daefr_arch.runtime.onnx_graph import CPU, OnnxGraph, provider_of, shipped_graph
 
 
-def write(path, nodes, *, image='image', side=64, weight=False, batch='batch', words=()):
+def write(path, nodes, *, image='image', side=64, weight=None, batch='batch', words=()):
     """A network of faces of these nodes, from `image` (and `weight`) to `restored`."""
     shape = [batch, 3, side, side]
     inputs = [helper.make_tensor_value_info(image, TensorProto.FLOAT, shape)]
-    if weight:
-        inputs.append(helper.make_tensor_value_info('weight', TensorProto.FLOAT, [1]))
+    if weight is not None:
+        inputs.append(helper.make_tensor_value_info('weight', weight, [1]))
     outputs = [helper.make_tensor_value_info('restored', TensorProto.FLOAT, shape)]
     model = helper.make_model(
         helper.make_graph(nodes, 'faces', inputs, outputs), opset_imports=[helper.make_opsetid('', 21)], ir_version=10
@@ -54,7 +54,9 @@ def test_a_face_that_is_not_finite_is_none(tmp_path):
 
 
 def test_the_strength_of_the_control_is_passed(tmp_path):
-    path = write(tmp_path / 'w.onnx', [helper.make_node('Mul', ['image', 'weight'], ['restored'])], weight=True)
+    path = write(
+        tmp_path / 'w.onnx', [helper.make_node('Mul', ['image', 'weight'], ['restored'])], weight=TensorProto.FLOAT
+    )
     network = OnnxFaceNetwork(path, device='cpu')
     assert network.has_control
     (half,), (none,) = network.restore(grey(255), s_lq=0.5), network.restore(grey(255))
@@ -63,10 +65,14 @@ def test_the_strength_of_the_control_is_passed(tmp_path):
 
 def test_files_for_other_programs_are_read(tmp_path):
     """CodeFormer's names, one face a pass."""
-    path = write(tmp_path / 'c.onnx', [helper.make_node('Neg', ['input'], ['restored'])], image='input', batch=1)
+    nodes = [
+        helper.make_node('Cast', ['weight'], ['s_lq'], to=TensorProto.FLOAT),
+        helper.make_node('Mul', ['input', 's_lq'], ['restored']),
+    ]
+    path = write(tmp_path / 'c.onnx', nodes, image='input', batch=1, weight=TensorProto.DOUBLE)
     network = OnnxFaceNetwork(path, device='cpu')
     assert network.batch_size == 1
-    assert [int(face[0, 0, 0]) for face in network.restore(grey(0, 255))] == [255, 0]
+    assert [int(face[0, 0, 0]) for face in network.restore(grey(0, 255), s_lq=1.0)] == [0, 255]
 
 
 def test_wrong_faces_options_and_files(negative, tmp_path):
