@@ -86,6 +86,7 @@ def degraded(photo: 'np.ndarray') -> 'np.ndarray':
     noisy = small + np.random.default_rng(0).normal(0, 6, small.shape)
     levels = np.rint(noisy).clip(0, 255).astype(np.uint8)
     compressed = cv2.imdecode(cv2.imencode('.jpg', levels, [cv2.IMWRITE_JPEG_QUALITY, 60])[1], cv2.IMREAD_COLOR)
+    assert compressed is not None  # OpenCV reads what it has just written
     return cv2.resize(compressed, (width, height), interpolation=cv2.INTER_LINEAR)
 
 

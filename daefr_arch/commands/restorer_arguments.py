@@ -91,8 +91,8 @@ def add_backend(group: argparse._ActionsContainer) -> None:
         '--backend',
         choices=choices.BACKENDS,
         default='auto',
-        help='torch, or onnx (ONNX Runtime, without PyTorch); auto: torch where it is installed and the model is no ONNX '
-        'file',
+        help='torch, or onnx (ONNX Runtime, without PyTorch); auto: torch where it is installed and the model is no '
+        'ONNX file',
     )
 
 

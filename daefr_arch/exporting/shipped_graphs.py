@@ -3,13 +3,14 @@
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
 
 from daefr_arch import checkpoints
 from daefr_arch.archs.bands import MAPS
+from daefr_arch.archs.daefr_arch import DAEFR
 from daefr_arch.choices import DETECTOR_NETWORKS, EMBEDDED_DETECTOR
 from daefr_arch.exporting.exported_network import ExportedDAEFR
 from daefr_arch.exporting.linked_weights import link_weights
@@ -56,7 +57,7 @@ class _NamedWeights(nn.Module):
 
 
 def _network() -> _Shipped:
-    network = checkpoints.load_network('daefr-lite', offline=True)
+    network = cast(DAEFR, checkpoints.load_network('daefr-lite', offline=True))
     image = torch.zeros(2, 3, network.resolution, network.resolution)
     return _Shipped(ExportedDAEFR(network), {'image': image}, ('restored', 'code_index'))
 

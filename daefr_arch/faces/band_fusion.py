@@ -93,8 +93,8 @@ class _ToneCurve(NamedTuple):
     """Parabolas of chroma over luma, (B, 1, N) -> (B, 2, N): sums of polynomials that are orthogonal over the photo.
 
     As exact as QR, where the normal equations of plain powers lose half of the digits; and it needs no solver, which
-    the graph formats lack. mean, scale: of the photo's luma, (B, 1, 1). factors: of the polynomials, (B, 2, 3), the last
-    of which is x^2 - slope * x - level.
+    the graph formats lack. mean, scale: of the photo's luma, (B, 1, 1). factors: of the polynomials, (B, 2, 3), the
+    last of which is x^2 - slope * x - level.
     """
 
     mean: Tensor

@@ -19,6 +19,8 @@ class PicturesRetinaFace(nn.Module):
     landmarks (N, A, 10), all float32.
     """
 
+    mean: torch.Tensor
+
     def __init__(self, network: RetinaFace) -> None:
         super().__init__()
         self.network = network

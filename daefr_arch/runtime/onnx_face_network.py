@@ -45,7 +45,7 @@ class OnnxFaceNetwork:
             )
         shapes = {name: self.graph.shape(name) for name in IMAGES}
         self._image = next((name for name, shape in shapes.items() if shape is not None), '')
-        batch, channels, height, width = shapes.get(self._image) or [None] * 4
+        batch, channels, height, width = shapes.get(self._image) or ('', '', '', '')
         if channels != 3 or height != width or not isinstance(height, int):
             raise WeightsError(f'{self.graph.path}: expected a file of daefr export, with an input image (N, 3, R, R)')
         self.face_size = height

@@ -137,7 +137,7 @@ def test_a_graph_of_other_weights_is_refused(tmp_path):
     graph = shipped_graph('daefr-evidence')
     weights = graph.with_suffix('.safetensors').read_bytes()
     (tmp_path / graph.name).write_bytes(graph.read_bytes())
-    with pytest.raises(WeightsError, match='expected an ONNX network, ONNX Runtime says: .* does not exist'):
+    with pytest.raises(WeightsError, match=r'expected an ONNX network, ONNX Runtime says: .* does not exist'):
         OnnxGraph(tmp_path / graph.name)
     (tmp_path / graph.name).with_suffix('.safetensors').write_bytes(weights)
     assert OnnxGraph(tmp_path / graph.name).words['name'] == 'daefr-evidence'
