@@ -61,12 +61,12 @@ from daefr_arch.models.starting_points import Start, check_starting_points
 from daefr_arch.models.validation import BestRecord, validate
 from daefr_arch.options.run_file import OptionFile
 from daefr_arch.options.run_options import read_run_options
+from daefr_arch.runtime.precision import mixed_type
 
 if TYPE_CHECKING:  # TensorBoard is for training, and this module is imported wherever photos are restored
     from torch.utils.tensorboard import SummaryWriter
 
 _logger = logging.getLogger('basicsr')  # the log of the training run
-_AMP_TYPES = {None: None, 'bf16': torch.bfloat16, 'fp16': torch.float16}
 
 
 class DAEFRBaseModel(BaseModel):
@@ -101,7 +101,7 @@ class DAEFRBaseModel(BaseModel):
             kept = opt['resumption'].state.get('perceptual_backbone') if 'resumption' in opt else None
             self.perceptual_backbone = settle_backbone(opt['train'], rank=opt['rank'], kept=kept)
         self.options = cast(OptionFile, read_run_options(opt, is_train=self.is_train))
-        self.amp_type = _AMP_TYPES[self.options.train.amp]
+        self.amp_type = mixed_type(self.options.train.amp, self.device)
         self.nets: dict[str, nn.Module] = {}
         self.emas: dict[str, nn.Module] = {}
         self.best = BestRecord()

@@ -91,8 +91,8 @@ class TrainOptions(Section):
     """how the learning rate falls"""
     warmup_iter: Annotated[int, Field(ge=-1)] = -1
     """iterations in which the learning rate rises linearly; -1: none"""
-    amp: Literal['bf16', 'fp16'] | None = None
-    """type of mixed precision; ~: float32"""
+    amp: Literal['auto', 'bf16', 'fp16'] | None = None
+    """type of mixed precision; auto: bf16 on CUDA and CPUs with AMX, else float32; ~: float32"""
     grad_clip: PositiveFloat | None = None
     """largest norm of an optimiser's gradient; ~: any"""
     ema_decay: Decay | None = 0.0

@@ -45,7 +45,7 @@ STAGE1, STAGE2, STAGE3, CONTROL = 'tiny/stage1_hq', 'tiny/stage2_association', '
         ),
         (STAGE1, 'train.total_iter', 'abc', "expected integer above 0, got 'abc'"),
         (STAGE1, 'train.total_iter', 2.5, 'expected integer above 0, got 2.5'),
-        (STAGE1, 'train.amp', 'half', "expected bf16 or fp16 or ~, got 'half'"),
+        (STAGE1, 'train.amp', 'half', "expected auto or bf16 or fp16 or ~, got 'half'"),
         (STAGE1, 'train.compile', 'yes', "expected true or false, got 'yes'"),
         (STAGE1, 'train.ema_decay', 1.0, 'expected number of at least 0, below 1 or ~, got 1.0'),
         (STAGE1, 'train.domain', 'hr', "expected hq or lq, got 'hr'"),

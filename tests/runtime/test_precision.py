@@ -5,7 +5,7 @@ import torch
 
 from daefr_arch.archs.daefr_arch import DAEFR
 from daefr_arch.runtime.face_network import FaceNetwork
-from daefr_arch.runtime.precision import StagePrecisions, precision_context, stage_precisions
+from daefr_arch.runtime.precision import StagePrecisions, mixed_type, precision_context, stage_precisions
 from daefr_arch.runtime.staged_network import StagedNetwork
 
 CPU, CUDA = torch.device('cpu'), torch.device('cuda')
@@ -128,3 +128,20 @@ def test_auto_depends_on_the_processor_and_on_no_timing(has_amx: bool, monkeypat
 def test_auto_where_pytorch_cannot_tell(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(torch.cpu, '_is_amx_tile_supported', raising=False)
     assert str(stage_precisions('auto', CPU)) == 'fp32'
+
+
+@pytest.mark.parametrize(
+    ('amp', 'amx', 'expected'),
+    [
+        (None, True, None),
+        ('auto', True, torch.bfloat16),
+        ('auto', False, None),
+        ('bf16', False, torch.bfloat16),
+        ('fp16', False, torch.float16),
+    ],
+)
+def test_mixed_type_of_a_training(
+    amp: str | None, amx: bool, expected: torch.dtype | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, '_is_amx_tile_supported', lambda: amx, raising=False)
+    assert mixed_type(amp, CPU) is expected
