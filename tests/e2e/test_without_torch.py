@@ -92,6 +92,23 @@ def test_importing_needs_no_torch():
     assert done.returncode == 0, done.stderr
 
 
+def test_films_and_the_page_need_no_torch():
+    """But for these modules; the page needs pydantic, which its extra brings."""
+    rooms = ('video', 'web', 'restoration', 'downloads', 'io', 'metadata')
+    code = (
+        "del sys.modules['pydantic']\n"
+        'import importlib, pkgutil, daefr_arch\n'
+        f'for room in {rooms}:\n'
+        "    package = importlib.import_module(f'daefr_arch.{room}')\n"
+        '    for module in pkgutil.iter_modules(package.__path__):\n'
+        "        if module.name not in ('real_esrgan', 'tensors', 'transfer'):\n"
+        "            importlib.import_module(f'{package.__name__}.{module.name}')\n"
+        "assert not sys.modules['torch']"
+    )
+    done = blocked(code)
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize(
     'arguments',
     [
