@@ -4,10 +4,13 @@ It imports nothing: help must not wait for torch.
 """
 
 PRECISIONS = ('auto', 'fp32', 'tf32', 'bf16', 'fp16')
+BACKENDS = ('auto', 'torch', 'onnx')
 BATCH_SIZE = 8  # faces that go through a network at once
 UPSCALE = 2  # size of a restored photo over that of the photo
 LARGEST_UPSCALE = 32
 LAYOUTS = ('codeformer', 'gfpgan')
+ONNX_PRECISIONS = ('fp32', 'mixed')  # of exported files
+ONNX_LAYOUTS = ('daefr', 'codeformer')  # their names, types and sizes
 FIDELITY = 0.5  # CodeFormer's default w, for comparisons
 SMALLEST_FACE, COMPARED_FACE, LARGEST_SIDE = 16, 512, 16384  # sides in pixels
 

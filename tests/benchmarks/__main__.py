@@ -16,6 +16,7 @@ from tests.benchmarks.command_benchmark import command_rows
 from tests.benchmarks.degradation_benchmark import degradation_rows
 from tests.benchmarks.evidence_benchmark import evidence_rows
 from tests.benchmarks.film_benchmark import film_rows
+from tests.benchmarks.light_benchmark import light_rows
 from tests.benchmarks.network_benchmark import network_rows
 from tests.benchmarks.row import HEADER, Row
 from tests.benchmarks.runs_benchmark import runs_rows
@@ -80,6 +81,7 @@ PARTS = {
     'degradation': _degradation,
     'paste': _paste,
     'command': command_rows,
+    'light': light_rows,
     'runs': runs_rows,
     'films': film_rows,
     'scaling': scaling_rows,

@@ -1,8 +1,9 @@
 import pytest
 import torch
+from torch.nn import functional as F
 
 from daefr_arch.archs import bands
-from daefr_arch.faces.band_fusion import corrected, mix, tone_like, with_texture
+from daefr_arch.faces.band_fusion import CHROMA_SIDE, _tone_curve, corrected, mix, tone_like, with_texture
 from daefr_arch.io.tensors import to_tensor
 from tests.data.faces import face
 
@@ -84,6 +85,19 @@ def test_weights_of_one_place_leave_the_others_alone(photo, network):
     changed = (mix(photo, network, weights) - photo).abs().amax(1)[0]
     assert changed[:, :28].max() > 0.05
     assert changed[:, 48:].max() < 1e-4
+
+
+def test_tone_curves_are_the_least_squares(photo):
+    """Also of faded photos, whose powers of the luma are all but alike."""
+    for contrast, tolerance in ((1, 1e-5), (0.05, 1e-5), (0.01, 2e-5)):
+        luma = bands.to_ycc(photo)[:, :1] * contrast + 0.4
+        chroma = torch.cat((0.2 * luma.square() - 0.1 * luma, 0.05 - 0.3 * luma), 1)
+        ycc = torch.cat((luma, chroma + torch.randn_like(chroma) * 0.02 * contrast), 1)
+        small = F.adaptive_avg_pool2d(ycc.double(), CHROMA_SIDE).flatten(2)
+        powers = torch.stack([small[:, 0] ** power for power in range(3)], 2)
+        expected = powers @ torch.linalg.lstsq(powers, small[:, 1:].mT, driver='gelsd').solution
+        _, curve = _tone_curve(ycc)
+        assert torch.allclose(curve(small[:, :1].float()).mT.double(), expected, atol=tolerance)
 
 
 def test_a_network_in_colour_gets_the_tones_of_a_grey_or_sepia_photo(photo, network):
