@@ -11,7 +11,7 @@ from basicsr.archs import build_network
 from daefr_arch import DAEFRRestorer
 from daefr_arch.checkpoints import load_network, save_network
 from daefr_arch.commands import cli, exit_codes
-from daefr_arch.comparison import film_stills, films, page_films
+from daefr_arch.comparison import comparison, film_stills, films, page_films
 from daefr_arch.comparison.film_stills import write_stills
 from daefr_arch.comparison.films import ComparedFilm, compare_films
 from daefr_arch.comparison.method import Method, check_methods
@@ -19,9 +19,11 @@ from daefr_arch.comparison.page_films import films_data
 from daefr_arch.errors import InputError, WeightsError
 from daefr_arch.faces import detector
 from daefr_arch.io.image_file import read_image
+from daefr_arch.restoration import restorer
 from daefr_arch.video.film_options import FilmOptions
 from daefr_arch.video.restore_video import restore_video
 from tests.comparison.conftest import OPTIONS
+from tests.faces.photos import nothing_shown
 from tests.video.films import DiscDetector, decoded, disc_restorer, luma, times_of, write_film
 
 COUNT = 8
@@ -29,8 +31,10 @@ COUNT = 8
 
 @pytest.fixture
 def found(monkeypatch):
-    """The detector of bright discs in the command's; few stills are compared."""
+    """The detector of bright discs, few stills, and nothing but the network's face, so that it is quick."""
     discs = DiscDetector()
+    monkeypatch.setattr(comparison, 'load_fusion', lambda *args, **kwargs: nothing_shown())
+    monkeypatch.setattr(restorer, 'load_fusion', lambda *args, **kwargs: nothing_shown())
     monkeypatch.setattr(detector, 'build_detector', lambda *args, **kwargs: discs)
     monkeypatch.setattr(film_stills, 'COUNT', 2)
     return discs
@@ -70,10 +74,10 @@ def test_a_film_is_compared_by_its_stills_and_as_a_whole(compare, film, tiny_mod
     assert found['faces'] == ['film_000000_00', 'film_000007_00', 'photo_00']
     assert [len(method['rows']) for method in found['methods']] == [3] * 4
 
-    restorer = DAEFRRestorer(load_network(tiny_model), upscale=1, detector=DiscDetector(), device='cpu')
+    expected_of = DAEFRRestorer(load_network(tiny_model), upscale=1, detector=DiscDetector(), device='cpu')
     for name, options in (('bare', FilmOptions(weight=0, steadiness=0)), ('fused', FilmOptions())):
         expected = tmp_path / f'{name}.mkv'
-        restore_video(film, expected, restorer, options=options)
+        restore_video(film, expected, expected_of, options=options)
         made = out / name / 'final_films/film.mkv'
         assert times_of(made) == times_of(expected)
         pairs = zip(decoded(made), decoded(expected), strict=True)
@@ -167,13 +171,13 @@ def test_of_films_faces_of_stills_may_be_in_a_folder(tmp_path):
         check_methods([Method('x', str(tmp_path))], [photo], aligned=False)
 
 
-def test_a_network_that_fails_leaves_no_film(film, tmp_path):
+def test_a_network_that_fails_leaves_no_film(film, found, tmp_path):
     state = build_network(dict(OPTIONS)).state_dict()
     state['codebook.embedding.weight'].fill_(3e38)
     save_network(tmp_path / 'nan.safetensors', state, OPTIONS)
     with pytest.raises(WeightsError, match=rf'method nan: the network output for {COUNT} faces of film\.mkv'):
         compare_films(
-            [Method('nan', str(tmp_path / 'nan.safetensors'))], [film], tmp_path, detector=DiscDetector(), device='cpu'
+            [Method('nan', str(tmp_path / 'nan.safetensors'))], [film], tmp_path, detector=found, device='cpu'
         )
     assert not list((tmp_path / 'nan/final_films').iterdir())
 

@@ -19,7 +19,7 @@ from daefr_arch.evaluation.report import ImageRow, MetricSummary, Report
 from tests.browser import chromium, has_browser
 from tests.video.films import write_film
 
-NAME = '<b>film</b>.mp4'
+NAME = '<b id=evil>film.mp4'
 STEP = 0.04  # seconds of a frame
 PATIENCE = 30
 
