@@ -20,18 +20,13 @@ import numpy as np
 from daefr_arch.faces.aligner import estimate_alignment
 from daefr_arch.faces.detector import FaceDetector
 from daefr_arch.metrics.face_embedding import FaceEmbedder, build_embedder
+from daefr_arch.metrics.film_steadiness import EMBEDDED_SIDE, embeddings_of, identity_jitter, warping_error
 from daefr_arch.metrics.psnr_metric import daefr_psnr
 from daefr_arch.restoration.restorer import DAEFRRestorer
 from daefr_arch.video.film_options import FilmOptions
 from daefr_arch.video.restore_video import restore_video
 from tests.benchmarks.film_clips import RATE, SIDE, Clip, clips
-from tests.benchmarks.film_metrics import (
-    embeddings_of,
-    identity_jitter,
-    landmark_jitter,
-    landmarks_of,
-    warping_error,
-)
+from tests.benchmarks.film_metrics import landmark_jitter, landmarks_of
 
 EDGE = 51  # pixels of the mask's border that the result fades in over, and more
 HEADER = (
@@ -48,8 +43,8 @@ class ClipMeter:
         self.detector = detector
         self.embedder = embedder
         self.landmarks = landmarks_of(clip.truth, detector)
-        self.alignments = [estimate_alignment(points, 256) for points in self.landmarks]
-        whole = np.ones((256, 256), np.uint8)
+        self.alignments = [estimate_alignment(points, EMBEDDED_SIDE) for points in self.landmarks]
+        whole = np.ones((EMBEDDED_SIDE, EMBEDDED_SIDE), np.uint8)
         self.masks = [
             cv2.warpAffine(whole, cv2.invertAffineTransform(matrix), (SIDE, SIDE)) > 0 for matrix in self.alignments
         ]
