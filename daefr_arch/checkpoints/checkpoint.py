@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from daefr_arch.checkpoints.downloads import fetch, manifest
 from daefr_arch.checkpoints.foreign_files import weight_file
 from daefr_arch.checkpoints.network_options import checked_options
 from daefr_arch.checkpoints.network_size import no_larger_than
@@ -24,6 +23,7 @@ from daefr_arch.checkpoints.provenance import Domain, Provenance, check_domain, 
 from daefr_arch.checkpoints.safetensors_file import is_safetensors, read_metadata, read_safetensors, write_safetensors
 from daefr_arch.checkpoints.state_dict import StateDict, checked_state_dict
 from daefr_arch.checkpoints.torch_file import objects_of_torch_file, read_torch_file
+from daefr_arch.downloads import fetch, manifest
 from daefr_arch.errors import WeightsError
 
 DEFAULT_MODEL = 'daefr-lite'

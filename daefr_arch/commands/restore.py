@@ -102,18 +102,10 @@ def _add_file_arguments(group: argparse._ArgumentGroup) -> None:
 def run(args: argparse.Namespace) -> int:
     """Restores photos and films; returns OK, PARTIAL if some failed, FAILED if all did."""
     from daefr_arch.commands.exit_codes import OK, PARTIAL
-    from daefr_arch.errors import InputError
-    from daefr_arch.io.image_listing import list_images
     from daefr_arch.restoration.photo_source import photo_sources
-    from daefr_arch.video.recognition import list_films
+    from daefr_arch.video.recognition import list_photos_and_films
 
-    films = list_films(args.input)
-    try:
-        photos = [file for file in list_images(args.input) if file not in films]
-    except InputError:
-        if not films:
-            raise
-        photos = []
+    photos, films = list_photos_and_films(args.input)
     layout = _layout(args)
     # all that can be wrong is found before anything is restored
     todo_films = _plan_films(args, films, layout)

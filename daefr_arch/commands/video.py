@@ -197,21 +197,11 @@ def restore_film(
 ) -> 'VideoResult':
     """Restores a film with a progress bar, writes the report, and says what was done."""
     from daefr_arch.io.json_lines import JsonLinesWriter
-    from daefr_arch.io.progress import ProgressBar
+    from daefr_arch.io.progress import frame_progress
     from daefr_arch.video.restore_video import restore_video
 
-    bars: list[ProgressBar] = []
-
-    def show(done: int, expected: int) -> None:
-        if not bars:  # frames of a run before say nothing of the speed
-            bars.append(ProgressBar(total=expected or None, unit='frame', initial=done - 1))
-        bars[0].update(done - bars[0].n)
-
-    try:
+    with frame_progress() as show:
         result = restore_video(path, out, restorer, options=options, resume=resume, overwrite=overwrite, progress=show)
-    finally:
-        for bar in bars:
-            bar.close()
     with JsonLinesWriter(report or out.with_name(f'{out.name}.report.jsonl')) as lines:
         for shot in result.shots:
             lines.write({'input': str(path), 'output': str(out), **shot})

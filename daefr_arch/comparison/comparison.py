@@ -14,8 +14,10 @@ from daefr_arch.choices import FIDELITY
 from daefr_arch.comparison.cost import Cost, PeakMemory
 from daefr_arch.comparison.cost_record import CostRecord
 from daefr_arch.comparison.face_set import FaceSet, FacesOfPhoto
-from daefr_arch.comparison.method import INPUT, TRUTH, Method, describe_network, load_method_network, naming
-from daefr_arch.errors import InputError, WeightsError
+from daefr_arch.comparison.films import ComparedFilm
+from daefr_arch.comparison.method import INPUT, TRUTH, Method, describe_network, load_method_network
+from daefr_arch.comparison.results_elsewhere import take_results
+from daefr_arch.errors import WeightsError
 from daefr_arch.evaluation.evaluator import Evaluator
 from daefr_arch.evaluation.report import Report
 from daefr_arch.faces.evidence_map import draw_evidence
@@ -24,9 +26,6 @@ from daefr_arch.faces.fusion import FaceEvidence
 from daefr_arch.faces.paster import RestoredFace, paste_faces
 from daefr_arch.io.atomic_file import make_folder
 from daefr_arch.io.image_file import read_image, write_image
-from daefr_arch.io.image_listing import list_images
-from daefr_arch.io.pairing import pair_by_name
-from daefr_arch.io.photo import as_uint8
 from daefr_arch.io.progress import ProgressBar
 from daefr_arch.io.resize import resize_square
 from daefr_arch.restoration.background import enlarge_photo
@@ -50,11 +49,12 @@ class ComparedMethod:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What `compare_methods` found. hardware: what it ran on, with precision."""
+    """What `compare_methods` found. hardware: what it ran on, with precision. films: what `compare_films` found."""
 
     faces: FaceSet
     methods: tuple[ComparedMethod, ...]
     hardware: str
+    films: tuple[ComparedFilm, ...] = ()
 
     @property
     def missing(self) -> bool:
@@ -86,7 +86,7 @@ def compare_methods(
     for method in methods:
         make_folder(faces.folder(method.name))
         if method.is_folder:  # first: a result that is missing is told before networks run
-            _take_results(method, faces)
+            take_results(method, faces)
     compared = [ComparedMethod(INPUT, 'as given', Cost(), evaluator.run(faces.folder(INPUT), truth))]
     for method in methods:
         description, cost = f'results in {method.source}', Cost()
@@ -98,16 +98,6 @@ def compare_methods(
         report = evaluator.run(faces.folder(method.name), truth)
         compared.append(ComparedMethod(method.name, description, cost, report))
     return Comparison(faces, tuple(compared), f'{_hardware(target)}, {precision}')
-
-
-def _take_results(method: Method, faces: FaceSet) -> None:
-    """Copies results made elsewhere, resized to the size of the crops."""
-    with naming(method):
-        for result, crop in pair_by_name(list_images(method.source), list_images(faces.folder(INPUT))):
-            face = as_uint8(read_image(result, whole=True).pixels)
-            if face.shape[0] != face.shape[1]:
-                raise InputError(f'{result}: expected a square face, got {face.shape[1]}x{face.shape[0]} pixels')
-            write_image(faces.folder(method.name) / crop.name, resize_square(face, faces.face_size))
 
 
 def _restore_faces(

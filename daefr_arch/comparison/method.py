@@ -14,9 +14,10 @@ from daefr_arch.comparison.peer_network import PeerNetwork, load_peer
 from daefr_arch.errors import DAEFRError, InputError, UsageError
 from daefr_arch.io.image_listing import list_images
 from daefr_arch.io.pairing import pair_by_name
+from daefr_arch.video.recognition import list_photos_and_films
 
 INPUT, TRUTH = 'input', 'ground_truth'
-CROPS = 'cropped_faces'
+CROPS, STILLS = 'cropped_faces', 'film_stills'
 _FACE_NUMBER = re.compile(r'_\d+$')
 _NAME = re.compile(r'\w[\w.+-]*')  # it names a folder
 WITH_EVIDENCE = '+evidence'  # ends a SPEC whose faces are fused with what the photo shows
@@ -54,7 +55,7 @@ def parse_methods(texts: Sequence[str]) -> list[Method]:
         name, equals, source = text.partition('=')
         if not equals or not source or not _NAME.fullmatch(name):
             raise UsageError(f'method: expected NAME=SPEC, NAME of letters, digits and ._+-, got {text!r}')
-        if name.casefold() in {INPUT, TRUTH, CROPS, *(method.name.casefold() for method in methods)}:
+        if name.casefold() in {INPUT, TRUTH, CROPS, STILLS, *(method.name.casefold() for method in methods)}:
             raise UsageError(f'method: the name {name!r} is taken, choose another')
         with_evidence = source.endswith(WITH_EVIDENCE) and not Path(source).exists()
         source = source.removesuffix(WITH_EVIDENCE) if with_evidence else source
@@ -72,6 +73,7 @@ def check_methods(
     sources: Sequence[Path],
     *,
     aligned: bool,
+    films: Sequence[Path] = (),
     fidelity: float = FIDELITY,
     offline: bool = False,
 ) -> None:
@@ -81,6 +83,7 @@ def check_methods(
         sources: the images whose faces are compared.
         aligned: whether each of them is a face, so that results must pair with them. Of photos it is known only later
             how many faces there are.
+        films: whose stills are compared, too, and which results may be there of.
 
     Raises:
         DAEFRError: what `load_method_network` or `pair_by_name` raises; the message begins with the method.
@@ -92,7 +95,7 @@ def check_methods(
             elif aligned:
                 pair_by_name(list_images(method.source), sources)
             else:
-                _check_faces_of_photos(list_images(method.source), sources)
+                _check_faces_of_photos(list_photos_and_films(method.source)[0], sources, films)
 
 
 @contextmanager
@@ -104,10 +107,11 @@ def naming(method: Method) -> Iterator[None]:
         raise type(error)(f'method {method.name}: {error}') from error
 
 
-def _check_faces_of_photos(results: Sequence[Path], sources: Sequence[Path]) -> None:
-    stems = {source.stem for source in sources}
+def _check_faces_of_photos(results: Sequence[Path], sources: Sequence[Path], films: Sequence[Path]) -> None:
+    photos, stills = {source.stem for source in sources}, {film.stem for film in films}
     for result in results:
-        if _FACE_NUMBER.sub('', result.stem) not in stems:
+        photo = _FACE_NUMBER.sub('', result.stem)
+        if photo not in photos and _FACE_NUMBER.sub('', photo) not in stills:
             raise InputError(f'{result}: expected the face of a photo, PHOTO_00, PHOTO_01, ..., there is no such photo')
 
 

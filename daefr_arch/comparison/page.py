@@ -10,6 +10,7 @@ import numpy as np
 
 from daefr_arch.comparison.comparison import ComparedMethod, Comparison
 from daefr_arch.comparison.method import INPUT, TRUTH
+from daefr_arch.comparison.page_films import films_data
 from daefr_arch.comparison.table import COST_NOTE
 from daefr_arch.io.image_encoding import encode
 from daefr_arch.io.image_file import read_image
@@ -18,22 +19,23 @@ from daefr_arch.io.photo import Photo
 PLACEHOLDER = '"DATA"'  # in page.html, where the JSON goes
 
 
-def render_page(comparison: Comparison, *, max_faces: int = 100, quality: int = 92) -> str:
-    """The page: the table of methods, and a row for each of the first `max_faces` faces.
+def render_page(comparison: Comparison, *, max_faces: int = 100, quality: int = 92, film_seconds: int = 20) -> str:
+    """The page: the table of methods, the films, and a row for each of the first `max_faces` faces.
 
     Args:
         comparison: with its face set's files in place.
         max_faces: a face takes about 50 kB a method.
         quality: of the embedded JPEG images, 1 to 100.
+        film_seconds: of each film, from its beginning; 0 for no films.
     """
     # inside a script element, only `<` could end it or begin a comment
-    data = json.dumps(_page_data(comparison, max_faces, quality), allow_nan=False).replace('<', '\\u003c')
+    data = json.dumps(_page_data(comparison, max_faces, quality, film_seconds), allow_nan=False).replace('<', '\\u003c')
     template = files('daefr_arch.comparison').joinpath('page.html').read_text(encoding='utf-8')
     before, after = template.split(PLACEHOLDER)
     return before + data + after
 
 
-def _page_data(comparison: Comparison, max_faces: int, quality: int) -> dict[str, Any]:
+def _page_data(comparison: Comparison, max_faces: int, quality: int, film_seconds: int) -> dict[str, Any]:
     faces = comparison.faces
     columns = [method.name for method in comparison.methods] + ([TRUTH] if faces.has_truth else [])
     values = {method.name: {row.image: row.values for row in method.report.rows} for method in comparison.methods}
@@ -69,6 +71,7 @@ def _page_data(comparison: Comparison, max_faces: int, quality: int) -> dict[str
             }
             for name in faces.names[:max_faces]
         ],
+        **films_data(comparison.films, columns, faces.root, film_seconds),
     }
 
 

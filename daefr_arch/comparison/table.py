@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from daefr_arch.comparison.comparison import ComparedMethod, Comparison
+from daefr_arch.comparison.film_table import film_json, film_lines
 from daefr_arch.evaluation.report import INTERVAL_NOTE, MetricSummary, align, csv_text, format_number
 
 COST_NOTE = (
@@ -25,7 +26,8 @@ def to_text(comparison: Comparison) -> str:
     lines = [*align(cells), '', f'{len(comparison.faces.names)} faces of {comparison.faces.face_size} px']
     lines += [f'{metric.label}: {_protocol(metric)}' for metric in metrics]
     lines += [f'{method.name}: {method.description}' for method in comparison.methods]
-    return '\n'.join([*lines, INTERVAL_NOTE, f'{COST_NOTE}; {comparison.hardware}'])
+    lines += [INTERVAL_NOTE, f'{COST_NOTE}; {comparison.hardware}', *film_lines(comparison.films)]
+    return '\n'.join(lines)
 
 
 def to_csv(comparison: Comparison) -> str:
@@ -50,6 +52,7 @@ def to_json(comparison: Comparison) -> str:
         'hardware': comparison.hardware,
         'cost_protocol': COST_NOTE,
         'methods': [_method_json(method) for method in comparison.methods],
+        'films': [film_json(film) for film in comparison.films],
     }
     return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
 

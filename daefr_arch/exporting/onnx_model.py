@@ -36,7 +36,12 @@ def check_exporter() -> None:
 
 @torch.no_grad()
 def to_onnx(
-    module: nn.Module, inputs: Mapping[str, Tensor], outputs: Sequence[str], properties: Mapping[str, str]
+    module: nn.Module,
+    inputs: Mapping[str, Tensor],
+    outputs: Sequence[str],
+    properties: Mapping[str, str],
+    *,
+    any_side: bool = False,
 ) -> 'onnx.ModelProto':
     """The module with the weights in the model.
 
@@ -46,6 +51,7 @@ def to_onnx(
             of any size; give two or more there, so that nothing of the batch is taken for a constant.
         outputs: names of what `forward` gives, in order.
         properties: what the model says of itself.
+        any_side: those are pictures (N, H, W, C), of any height and width.
 
     Raises InputError where the weights are too many for one file.
     """
@@ -55,7 +61,8 @@ def to_onnx(
             f'expected a network of less than 2 GB, which is what an ONNX file holds, got {size / 1e9:.1f}'
         )
     batch = torch.export.Dim('batch', min=1)
-    dimensions = tuple({0: batch} if example.ndim == 4 else {} for example in inputs.values())
+    sides = {1: torch.export.Dim('height', min=1), 2: torch.export.Dim('width', min=1)} if any_side else {}
+    dimensions = tuple({0: batch, **sides} if example.ndim == 4 else {} for example in inputs.values())
     with _quiet():
         program = torch.onnx.export(
             module,

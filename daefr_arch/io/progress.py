@@ -1,7 +1,8 @@
 """Progress bars, and how far the last one got: an interrupted command says so."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from tqdm import tqdm
@@ -40,3 +41,20 @@ class ProgressBar(tqdm):
         what = f' ({self.desc.removesuffix(": ")})' if self.desc else ''
         plural = '' if self.unit.endswith('s') else 'es' if self.unit.endswith('ch') else 's'
         return f'{self.n} of {self.total} {self.unit}{plural}{what}'
+
+
+@contextmanager
+def frame_progress(desc: str | None = None) -> Iterator[Callable[[int, int], None]]:
+    """A bar of the frames of a film: what it yields is told those that are done and those that there are, or 0."""
+    bars: list[ProgressBar] = []
+
+    def show(done: int, expected: int) -> None:
+        if not bars:  # frames of a run before say nothing of the speed
+            bars.append(ProgressBar(total=expected or None, unit='frame', initial=done - 1, desc=desc))
+        bars[0].update(done - bars[0].n)
+
+    try:
+        yield show
+    finally:
+        for bar in bars:
+            bar.close()

@@ -16,6 +16,7 @@ from daefr_arch.restoration.photo_work import PhotoWork
 from daefr_arch.restoration.report import FaceReport, PhotoReport
 from daefr_arch.video.ahead import StepClock, ahead
 from daefr_arch.video.colour import add_change, to_bgr
+from daefr_arch.video.displayed import displayed
 from daefr_arch.video.encoding import Encoding
 from daefr_arch.video.film_frame import FilmFrame, found_of
 from daefr_arch.video.follower import Follower
@@ -125,9 +126,7 @@ class FilmPipeline:
 
     def _seen(self, frame: 'av.VideoFrame') -> np.ndarray:
         """The frame as the networks see it, (H, W, 3) BGR uint8."""
-        if self.tone_map is None:
-            return to_bgr(frame, self.encoding.colour)
-        return self.tone_map.to_display(to_bgr(frame, self.encoding.colour, depth=16))
+        return displayed(frame, self.encoding.colour, self.tone_map)
 
     def _found(self, frames: Iterable[SourceFrame], lines: dict[int, dict[str, Any]], shot: int) -> Iterator[FilmFrame]:
         """Shots and faces; of known frames those found before. shot: the frame that the first's shot began with."""

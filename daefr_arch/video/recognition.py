@@ -6,6 +6,9 @@ from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
+from daefr_arch.errors import InputError
+from daefr_arch.io.image_listing import list_images
+
 EXTENSIONS = ('.avi', '.m2ts', '.m4v', '.mkv', '.mov', '.mp4', '.mpeg', '.mpg', '.mts', '.ts', '.webm', '.wmv')
 ANIMATIONS = ('GIF', 'WEBP', 'PNG')
 ANIMATION_EXTENSIONS = ('.gif', '.webp', '.png', '.apng')
@@ -40,6 +43,20 @@ def list_films(source: str | Path) -> list[Path]:
     endings = (*EXTENSIONS, *ANIMATION_EXTENSIONS)
     named = [file for file in found if file.suffix.lower() in endings and file.name[0] != '.' and file.is_file()]
     return sorted((file for file in named if is_video(file)), key=Path.as_posix)
+
+
+def list_photos_and_films(source: str | Path) -> tuple[list[Path], list[Path]]:
+    """The photos and the films that `source` names, as `list_images` and `list_films` find them.
+
+    Raises InputError where there is neither.
+    """
+    films = list_films(source)
+    try:
+        return [file for file in list_images(source) if file not in films], films
+    except InputError:
+        if not films:
+            raise
+        return [], films
 
 
 def _is_container(head: bytes) -> bool:
