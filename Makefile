@@ -1,4 +1,4 @@
-# make demo: restore the sample photos; make web: a page to drop photos on; make test: the whole test suite. Both install what is missing into .venv.
+# make demo: restore the sample photos; make demo-light: without PyTorch; make web: a page to drop photos on; make test: the whole test suite. Both install what is missing into .venv.
 # Elsewhere and otherwise: make test PYTHON=python3.10 VENV=/tmp/oldest CONSTRAINTS=constraints-oldest.txt
 PYTHON ?= python3
 VENV ?= .venv
@@ -7,14 +7,14 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS)
 INSTALLED_FROM := pyproject.toml setup.py $(CONSTRAINTS)
 
-.PHONY: install demo web picture test fuzz lint format docs bench table clean
+.PHONY: install demo demo-light graphs web picture test fuzz lint format docs bench table clean
 
 $(VENV)/.runtime: $(INSTALLED_FROM)
 	$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12) and "Python 3.10 to 3.12 is needed, this is " + sys.version.split()[0])'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) setuptools wheel cython numpy torch torchvision
 	$(PIP) --no-build-isolation basicsr  # its build imports torch and numpy
-	$(PIP) --no-build-isolation -e .
+	$(PIP) --no-build-isolation -e '.[torch]'
 	touch $@
 
 $(VENV)/.test: $(VENV)/.runtime
@@ -32,6 +32,21 @@ $(VENV)/.web: $(VENV)/.runtime
 
 web: $(VENV)/.web
 	$(BIN)/daefr web
+
+# the same demo without PyTorch, in an environment of its own; its photos are unpacked beside it, not installed
+LIGHT ?= .venv-light
+$(LIGHT)/.runtime: $(INSTALLED_FROM)
+	test -x $(LIGHT)/bin/python || $(PYTHON) -m venv $(LIGHT)
+	$(LIGHT)/bin/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) -e .
+	$(LIGHT)/bin/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) --no-deps --upgrade --target $(LIGHT)/photos scikit-image matplotlib
+	touch $@
+
+demo-light: $(LIGHT)/.runtime
+	PYTHONPATH=$(LIGHT)/photos $(LIGHT)/bin/daefr demo --output demo
+
+# the ONNX graphs of the networks that are part of the project, beside their weights: again after these changed
+graphs: $(VENV)/.test
+	$(BIN)/python -m daefr_arch.exporting.shipped_graphs
 
 # the picture of README.md
 picture: demo
@@ -69,4 +84,4 @@ table: $(VENV)/.test
 	$(BIN)/python -m tests.benchmarks.evidence_table $(FACES) --embedder $(EMBEDDER)
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info
+	rm -rf $(VENV) $(LIGHT) build dist *.egg-info

@@ -4,10 +4,13 @@ It imports nothing: help must not wait for torch.
 """
 
 PRECISIONS = ('auto', 'fp32', 'tf32', 'bf16', 'fp16')
+BACKENDS = ('auto', 'torch', 'onnx')
 BATCH_SIZE = 8  # faces that go through a network at once
 UPSCALE = 2  # size of a restored photo over that of the photo
 LARGEST_UPSCALE = 32
 LAYOUTS = ('codeformer', 'gfpgan')
+ONNX_PRECISIONS = ('fp32', 'mixed')  # of exported files
+ONNX_LAYOUTS = ('daefr', 'codeformer')  # their names, types and sizes
 FIDELITY = 0.5  # CodeFormer's default w, for comparisons
 SMALLEST_FACE, COMPARED_FACE, LARGEST_SIDE = 16, 512, 16384  # sides in pixels
 
@@ -24,7 +27,7 @@ MIN_FACE_SIZE = 12  # pixels
 # films: what they are written with and as
 FILM_ENDINGS = ('.mp4', '.m4v', '.mov', '.mkv', '.webm')
 CODECS = ('h264', 'h265', 'av1', 'vp9', 'ffv1', 'prores')
-STEADINESS = 0.5  # of restored faces over time, in [0, 1]; more is steadier and softer
+STEADINESS = 0.6  # of restored faces over time, in [0, 1]; more is steadier and softer
 MAX_PIXELS = 150_000_000  # of an image that is read
 
 # path through encoder, codebook and decoder (Fig. 6) -> (domain of the encoder, domain of codebook and decoder)

@@ -47,8 +47,12 @@ def _requirements(lines: list[str]) -> dict[str, Requirement]:
 
 REQUIRED = _requirements(PROJECT['dependencies'])
 EXTRAS = {extra: _requirements(lines) for extra, lines in PROJECT['optional-dependencies'].items()}
+TORCH = EXTRAS['torch']  # of nearly all of the package: what imports them at once cannot be imported without
 DEVELOPMENT = (EXTRAS['test'].keys() | EXTRAS['docs'].keys()) - {'daefr-arch'}
-OPTIONAL = {name for extra, names in EXTRAS.items() if extra not in ('docs', 'test') for name in names} - {'daefr-arch'}
+OPTIONAL = {name for extra, names in EXTRAS.items() if extra not in ('docs', 'test', 'torch') for name in names} - {
+    'daefr-arch',
+    *TORCH,
+}
 
 
 def _distribution(module: str) -> str | None:
@@ -102,17 +106,17 @@ def test_imports_are_found_wherever_they_stand():
 
 
 def test_every_import_is_stated():
-    stated = REQUIRED.keys() | OPTIONAL | BROUGHT_BY_TORCH
+    stated = REQUIRED.keys() | TORCH.keys() | OPTIONAL | BROUGHT_BY_TORCH
     assert {name: files for name, files in _package().items() if name not in stated} == {}
 
 
 def test_every_import_of_tests_and_docs_is_stated():
-    stated = REQUIRED.keys() | OPTIONAL | DEVELOPMENT | BROUGHT_BY_TORCH
+    stated = REQUIRED.keys() | TORCH.keys() | OPTIONAL | DEVELOPMENT | BROUGHT_BY_TORCH
     assert {name: files for name, files in _used('tests', 'docs').items() if name not in stated} == {}
 
 
 def test_everything_stated_is_used():
-    assert REQUIRED.keys() - _package().keys() == set()
+    assert (REQUIRED.keys() | TORCH.keys()) - _package().keys() == set()
     assert OPTIONAL - _package().keys() == set()
     assert DEVELOPMENT - TOOLS - IN_A_PROCESS_OF_ITS_OWN - _used('tests', 'docs').keys() == set()
 
@@ -130,9 +134,9 @@ def _pins(file: str) -> dict[str, Requirement]:
 
 
 def test_oldest_pins_are_the_lower_bounds():
-    bounds = {name: str(of.specifier).replace('>=', '==') for name, of in REQUIRED.items() if of.specifier}
+    bounds = {name: str(of.specifier).replace('>=', '==') for name, of in (REQUIRED | TORCH).items() if of.specifier}
     assert bounds == {name: str(pin.specifier) for name, pin in _pins('constraints-oldest.txt').items()}
-    assert REQUIRED.keys() - bounds.keys() == {'tb-nightly'}  # its releases are withdrawn after some months
+    assert (REQUIRED | TORCH).keys() - bounds.keys() == {'tb-nightly'}  # its releases are withdrawn after some months
 
 
 @pytest.mark.parametrize('extra', [None, *EXTRAS])

@@ -199,6 +199,6 @@ def test_a_pickled_embedder_reads_its_file_again(tmp_path):
 
 
 def test_weights_at_hand_are_found_without_a_home(monkeypatch):
-    monkeypatch.setattr('daefr_arch.checkpoints.downloads.cache_folder', _no_home)
+    monkeypatch.setattr('daefr_arch.downloads.weight_file.cache_folder', _no_home)
     assert checkpoints.find(checkpoints.DEFAULT_MODEL).is_file()
     assert checkpoints.find('vgg16') is None

@@ -11,9 +11,10 @@ import daefr_arch
 PACKAGE = Path(daefr_arch.__file__).parent
 # from the ground up; rooms of one floor do not know each other
 FLOORS = (
-    ('choices', 'errors', 'version', 'registration', 'compat'),
+    ('choices', 'errors', 'version', 'registration', 'compat', 'torch_extra'),
     ('metadata',),
     ('io',),
+    ('downloads',),
     ('options',),
     ('checkpoints',),
     ('kernels',),
@@ -21,10 +22,10 @@ FLOORS = (
     ('runtime',),
     ('faces',),
     ('losses', 'metrics', 'data'),
-    ('models',),
+    ('models', 'exporting'),
     ('restoration',),
     ('video',),
-    ('evaluation', 'verification', 'web'),
+    ('evaluation', 'verification', 'web', 'cluster'),
     ('comparison',),
     ('analysis',),
     ('ablation',),

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 LEVELS = 5  # of 256 pixels: bands of 256, 128, 64, 32 and 16 pixels, a rest of 8
 MAPS = LEVELS + 1  # maps of evidence, the rest's among them
 SMALLEST_SIDE = 2**LEVELS
+FEATURES = 2  # the band, of 64 pixels a side, in which eyes, nose and mouth have their shapes
 FLOOR = 2e-5  # energy that rounding to 8 bits and invisible texture have, of images in [-1, 1]
 _LUMA = (0.299, 0.587, 0.114)  # BT.601, as JPEG
 _CB, _CR = 0.5 / (1 - _LUMA[2]), 0.5 / (1 - _LUMA[0])
@@ -75,6 +76,19 @@ def smooth(image: Tensor) -> Tensor:
     for _ in range(2):
         image = F.avg_pool2d(image, 3, stride=1, padding=1, count_include_pad=False)
     return image
+
+
+def soften(image: Tensor) -> Tensor:
+    """(1, 2, 1) / 4 along rows and columns, (B, C, H, W) -> same: the finest frequency goes, that of half is halved."""
+    channels = image.shape[1]
+    taps = torch.tensor((1.0, 2.0, 1.0), dtype=image.dtype, device=image.device) / 4
+    kernel = torch.outer(taps, taps).expand(channels, 1, 3, 3)
+    return F.conv2d(F.pad(image, (1, 1, 1, 1), mode='replicate'), kernel, groups=channels)
+
+
+def upper_half(image: Tensor) -> Tensor:
+    """What `soften` takes: the finer half of the finest band, (B, C, H, W) -> same."""
+    return image - soften(image)
 
 
 def local_energy(bands: Sequence[Tensor]) -> list[Tensor]:

@@ -9,6 +9,7 @@ from daefr_arch.checkpoints.checkpoint import (
     Checkpoint,
     load_network,
     load_part,
+    located,
     naming,
     read_checkpoint,
     read_ignoring_objects,
@@ -17,7 +18,6 @@ from daefr_arch.checkpoints.checkpoint import (
     save_network,
 )
 from daefr_arch.checkpoints.checksums import check_checksums
-from daefr_arch.checkpoints.downloads import WeightFile, cache_folder, fetch, find, manifest
 from daefr_arch.checkpoints.foreign_files import foreign_file, printable
 from daefr_arch.checkpoints.lpips_network import LPIPS_BACKBONES, load_lpips
 from daefr_arch.checkpoints.network_size import no_larger_than
@@ -51,8 +51,9 @@ from daefr_arch.checkpoints.training_files import (
     save_durably,
     training_states,
 )
-from daefr_arch.checkpoints.transfer import download
 from daefr_arch.checkpoints.weight_files import EXTRA, MissingWeightsError, fill, load_into, locate
+from daefr_arch.downloads import WeightFile, cache_folder, fetch, find, manifest
+from daefr_arch.downloads.transfer import download
 
 __all__ = [
     'BASICSR_STATE_KEYS',
@@ -90,6 +91,7 @@ __all__ = [
     'load_stage_network',
     'load_training_state',
     'locate',
+    'located',
     'lq_origin',
     'manifest',
     'naming',

@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from daefr_arch.checkpoints.downloads import fetch, manifest
 from daefr_arch.checkpoints.foreign_files import weight_file
 from daefr_arch.checkpoints.network_options import checked_options
 from daefr_arch.checkpoints.network_size import no_larger_than
@@ -24,6 +23,7 @@ from daefr_arch.checkpoints.provenance import Domain, Provenance, check_domain, 
 from daefr_arch.checkpoints.safetensors_file import is_safetensors, read_metadata, read_safetensors, write_safetensors
 from daefr_arch.checkpoints.state_dict import StateDict, checked_state_dict
 from daefr_arch.checkpoints.torch_file import objects_of_torch_file, read_torch_file
+from daefr_arch.downloads import fetch, manifest
 from daefr_arch.errors import WeightsError
 
 DEFAULT_MODEL = 'daefr-lite'
@@ -166,6 +166,11 @@ def load_part(
     return Checkpoint(parts[name], None)
 
 
+def located(source: str | Path, *, offline: bool = False) -> Path:
+    """The file that `source` is, or that is meant by a name in the manifest. Raises WeightsError as `fetch` does."""
+    return fetch(str(source), offline=offline) if str(source) in manifest() else Path(source)
+
+
 def load_network(
     source: str | Path = DEFAULT_MODEL, *, offline: bool = False, part: str = 'daefr', domain: Domain | None = None
 ) -> nn.Module:
@@ -174,7 +179,7 @@ def load_network(
     Its options come from the file or, where it states none, from the tensors. `part`, `domain`: as in load_part. Raises
     WeightsError where the file is missing, damaged or of another kind.
     """
-    path = fetch(str(source), offline=offline) if str(source) in manifest() else Path(source)
+    path = located(source, offline=offline)
     checkpoint = load_part(path, part, domain=domain)
     with naming(path), no_larger_than(checkpoint.state_dict):
         options = checkpoint.options or infer_options(checkpoint.state_dict)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 
+from daefr_arch.downloads import kind_of_page
 from daefr_arch.errors import DAEFRError, WeightsError
 
 # what readers of others raise on bytes that they do not expect
@@ -62,28 +63,6 @@ def weight_file(path: str | Path) -> Path:
     if not there:
         raise WeightsError(f'no weight file at {path}')
     return path
-
-
-def kind_of_page(path: str | Path) -> str | None:
-    """What a file is that often stands in a weight file's place, in words; None if it is none of these."""
-    try:
-        with Path(path).open('rb') as stream:
-            head = stream.read(512)
-    except OSError:
-        return None
-    if not head:
-        return 'the file is empty'
-    if is_page(head):
-        return 'it is a web page: download the file itself'
-    if head.startswith(b'version https://git-lfs'):
-        return 'it is the pointer of Git LFS to a file that was not fetched: `git lfs pull`'
-    return None
-
-
-def is_page(head: bytes) -> bool:
-    """Whether a file that begins so is a page of HTML or XML."""
-    start = head.removeprefix(b'\xef\xbb\xbf').lstrip()[:14].lower()
-    return start.startswith((b'<!doctype html', b'<html', b'<head', b'<?xml', b'<!--'))
 
 
 def one_line(error: BaseException) -> str:

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from daefr_arch.checkpoints.checkpoint import read_checkpoint
-from daefr_arch.checkpoints.downloads import cache_folder, find, manifest
 from daefr_arch.checkpoints.official_layout import key_differences
+from daefr_arch.downloads import cache_folder, find, manifest
 from daefr_arch.errors import WeightsError
 
 EXTRA = "pip install 'daefr_arch[evaluate]'"

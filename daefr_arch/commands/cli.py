@@ -18,12 +18,14 @@ from typing import Any, NoReturn
 from daefr_arch.commands.exit_codes import EXIT_CODES, FAILED, INTERRUPTED, TERMINATED, USAGE
 from daefr_arch.commands.process import StoppedError, configure_logging, piped_output, stoppable
 from daefr_arch.errors import DAEFRError, UsageError
+from daefr_arch.torch_extra import require_torch
 from daefr_arch.version import __version__
 
 # subcommand -> (module of daefr_arch.commands, one line for the help)
 COMMANDS = {
     'restore': ('restore', 'restore the faces of photos'),
     'video': ('video', 'restore the faces of a film'),
+    'cluster': ('cluster', 'restore millions of photos on many machines'),
     'web': ('web', 'open a local page to drop photos on'),
     'demo': ('demo', 'restore the embedded sample photos'),
     'train': ('train', 'train a stage from an option file'),
@@ -38,8 +40,12 @@ COMMANDS = {
     'compare': ('compare', 'run the same faces through several methods; table and web page'),
     'verify': ('verify', 'face verification accuracy on an LFW-style folder'),
     'convert': ('convert', 'convert a checkpoint to safetensors'),
+    'export': ('export', 'write a DAEFR as an ONNX file, for programs without PyTorch'),
     'download': ('download', 'download and verify weights'),
 }
+
+# what ONNX Runtime computes where PyTorch is not installed, or computes nothing
+WITHOUT_TORCH = ('restore', 'video', 'web', 'demo', 'download')
 
 _logger = logging.getLogger(__name__)
 
@@ -123,9 +129,11 @@ def main(arguments: Sequence[str] | None = None, *, load: Callable[[], None] | N
         configure_logging()
         # PyTorch reads it at its first allocation: large tensors in huge pages cost fewer page faults (Linux, CPU)
         os.environ.setdefault('THP_MEM_ALLOC_ENABLE', '1')
-        if load is not None:
-            load()
         try:
+            if command not in WITHOUT_TORCH:
+                require_torch(f'daefr {command}')
+            if load is not None and needs_torch(args):
+                load()
             stopper.started = True
             return _module(args.command).run(args)
         except DAEFRError as error:
@@ -135,6 +143,12 @@ def main(arguments: Sequence[str] | None = None, *, load: Callable[[], None] | N
             exit_code = interruption.exit_code if isinstance(interruption, StoppedError) else INTERRUPTED
             stopper.say(exit_code)
             return exit_code
+
+
+def needs_torch(args: argparse.Namespace) -> bool:
+    """Whether what is registered at the import of the package is needed, which takes seconds."""
+    is_graph = str(getattr(args, 'model_path', None) or getattr(args, 'model', '')).endswith('.onnx')
+    return getattr(args, 'backend', 'torch') != 'onnx' and not is_graph
 
 
 def _module(command: str) -> ModuleType:

@@ -1,4 +1,4 @@
-"""`daefr demo`: restores two sample photos that come with the dependencies; needs no network and no input."""
+"""`daefr demo`: restores two sample photos that come with other packages; needs no network and no input."""
 
 import argparse
 import logging
@@ -6,7 +6,8 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from daefr_arch.commands.arguments import add_device, add_output, device_of
+from daefr_arch.commands.arguments import add_device, add_output
+from daefr_arch.commands.restorer_arguments import add_backend
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,30 +24,70 @@ _logger = logging.getLogger(__name__)
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of the command."""
     add_output(parser, 'made if missing; results are replaced', default='demo')
+    add_backend(parser)
     add_device(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Restores the photos and draws the contact sheet; returns OK, or FAILED if a photo was not restored."""
     from daefr_arch.commands.exit_codes import FAILED, OK
+    from daefr_arch.errors import InputError, UsageError
     from daefr_arch.restoration.restorer import DAEFRRestorer
 
-    restorer = DAEFRRestorer(upscale=1, device=device_of(args), offline=True)
+    try:
+        restorer = DAEFRRestorer(upscale=1, device=args.device, backend=args.backend, offline=True)
+    except InputError as error:
+        raise UsageError(str(error)) from error
     counts = run_demo(restorer, args.output, progress=True)
     _logger.info('before and after: %s', args.output / CONTACT_SHEET)
     return OK if counts['ok'] == counts.total() else FAILED
 
 
-def sample_photos() -> 'dict[str, np.ndarray]':
-    """Name -> photo, BGR uint8 (H, W, 3): NASA's Eileen Collins and the US Navy's Grace Hopper, public domain."""
-    import cv2
-    import matplotlib
-    from skimage.data import astronaut
+# package -> where in it a photo lies: NASA's Eileen Collins and the US Navy's Grace Hopper, public domain
+SAMPLES = {
+    'astronaut': ('skimage', 'data/astronaut.png'),
+    'grace_hopper': ('matplotlib', 'mpl-data/sample_data/grace_hopper.jpg'),
+}
 
+
+def sample_photos() -> 'dict[str, np.ndarray]':
+    """Name -> photo, BGR uint8 (H, W, 3), read from the packages, which are not imported.
+
+    Raises:
+        UsageError: a package is not installed.
+    """
     from daefr_arch.io.image_file import read_image
 
-    hopper = Path(matplotlib.get_data_path()) / 'sample_data' / 'grace_hopper.jpg'
-    return {'astronaut': cv2.cvtColor(astronaut(), cv2.COLOR_RGB2BGR), 'grace_hopper': read_image(hopper).pixels}
+    return {name: read_image(_in_package(*place)).pixels for name, place in SAMPLES.items()}
+
+
+def _in_package(package: str, file: str) -> Path:
+    from importlib.util import find_spec
+
+    from daefr_arch.errors import UsageError
+
+    spec = find_spec(package)
+    for folder in (spec and spec.submodule_search_locations) or ():
+        if (Path(folder) / file).is_file():
+            return Path(folder) / file
+    raise UsageError(
+        f'the sample photos are those of scikit-image and matplotlib, {package} has none here: make demo-light'
+    )
+
+
+def degraded(photo: 'np.ndarray') -> 'np.ndarray':
+    """A photo (H, W, 3) uint8 as a bad one of the same size: blurred, small, noisy, compressed."""
+    import cv2
+    import numpy as np
+
+    height, width = photo.shape[:2]
+    blurred = cv2.GaussianBlur(photo.astype(np.float32), (21, 21), 2.0)
+    small = cv2.resize(blurred, (width // 3, height // 3), interpolation=cv2.INTER_LINEAR)
+    noisy = small + np.random.default_rng(0).normal(0, 6, small.shape)
+    levels = np.rint(noisy).clip(0, 255).astype(np.uint8)
+    compressed = cv2.imdecode(cv2.imencode('.jpg', levels, [cv2.IMWRITE_JPEG_QUALITY, 60])[1], cv2.IMREAD_COLOR)
+    assert compressed is not None  # OpenCV reads what it has just written
+    return cv2.resize(compressed, (width, height), interpolation=cv2.INTER_LINEAR)
 
 
 def run_demo(restorer: 'DAEFRRestorer', root: Path, *, progress: bool = False) -> Counter[str]:
@@ -63,32 +104,18 @@ def run_demo(restorer: 'DAEFRRestorer', root: Path, *, progress: bool = False) -
     Raises:
         OutputError: something cannot be written.
     """
-    import numpy as np
-
-    from daefr_arch.data.degradation import DegradationParams, degrade
     from daefr_arch.io.atomic_file import make_folder
     from daefr_arch.io.contact_sheet import contact_sheet
     from daefr_arch.io.image_file import read_image, write_image
     from daefr_arch.restoration.output_layout import OutputLayout
     from daefr_arch.restoration.photo_folder import restore_photos
 
-    degradation = DegradationParams(
-        kernel_size=21,
-        sigma_x=2.0,
-        sigma_y=2.0,
-        rotation=0.0,
-        downsample=3.0,
-        noise_sigma=6.0,
-        noise_seed=0,
-        jpeg_quality=60,
-    )
     originals = sample_photos()
     make_folder(root / 'degraded')
     sources = []
     for name, original in originals.items():
-        degraded = degrade(original.astype(np.float32) / 255, degradation)
         sources.append(root / 'degraded' / f'{name}.png')
-        write_image(sources[-1], np.rint(degraded * 255).astype(np.uint8))
+        write_image(sources[-1], degraded(original))
     layout = OutputLayout(root)
     result = restore_photos(restorer, sources, layout, report=root / 'report.jsonl', progress=progress)
     rows = [

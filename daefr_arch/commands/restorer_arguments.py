@@ -69,8 +69,11 @@ def add_background_arguments(group: argparse._ArgumentGroup) -> None:
 
 def add_model_arguments(group: argparse._ArgumentGroup) -> None:
     """Adds the restoration network, and how it runs."""
-    group.add_argument('--model', default='daefr-lite', help='daefr-lite (comes with the package) or daefr (download)')
+    group.add_argument(
+        '--model', default='daefr-lite', help='daefr-lite (comes with the package), daefr (download), or an ONNX file'
+    )
     group.add_argument('--model_path', metavar='FILE', help='weight file instead: safetensors, .pth or official .ckpt')
+    add_backend(group)
     add_device(group)
     group.add_argument(
         '--precision', choices=choices.PRECISIONS, default='auto', help='auto: the fastest of the device'
@@ -80,6 +83,17 @@ def add_model_arguments(group: argparse._ArgumentGroup) -> None:
         '--compile', action='store_true', help='torch.compile: takes minutes, less from the second start on; for GPUs'
     )
     add_offline(group)
+
+
+def add_backend(group: argparse._ActionsContainer) -> None:
+    """Adds --backend."""
+    group.add_argument(
+        '--backend',
+        choices=choices.BACKENDS,
+        default='auto',
+        help='torch, or onnx (ONNX Runtime, without PyTorch); auto: torch where it is installed and the model is no '
+        'ONNX file',
+    )
 
 
 def build_restorer(args: argparse.Namespace) -> 'DAEFRRestorer':
@@ -114,5 +128,6 @@ def _restorer(args: argparse.Namespace) -> 'DAEFRRestorer':
         mask=args.mask,
         parse_weights=args.parse_weights,
         identity_weights=args.identity_weights,
+        backend=args.backend,
         offline=args.offline,
     )

@@ -1,18 +1,17 @@
 """Mixing a photo's face and a network's by bands (section "Evidence" of the design): tensors in, tensors out."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from daefr_arch.archs import bands
 
-TEXTURE_BANDS = 3  # the finest ones
-LARGEST_GAIN = 1.6
-FEATURES_BAND = 2  # of 64 pixels a side: eyes, nose and mouth have their shapes in it
-LIKENESS_SHARE = 0.6  # of the network's texture that is not aimed at where that band is evidence
-# of the colours in the network's finest bands that are left out there: they are specks in eyes more often than true
+LARGEST_GAIN = 4.0  # of texture
+SOFTER = 0.2  # where features are evidence, the energy that the network lacks of faces: its texture is soft
+# of the network's finest colours, what is left out where features are evidence: more often specks than true
 COLOUR_SHARE, COLOUR_BANDS = 0.7, 2
 SMALL = 1e-6
 CHROMA_SIDE = 16  # pixels at which chroma is compared with luma
@@ -35,7 +34,7 @@ def mix(photo: Tensor, network: Tensor, weights: Sequence[Tensor]) -> Tensor:
     mixed = []
     for level, (of_photo, of_network, weight) in enumerate(pairs):
         if level < COLOUR_BANDS:
-            likeness = bands.resized(weights[FEATURES_BAND][:, :1], of_network.shape[2:])
+            likeness = bands.resized(weights[bands.FEATURES][:, :1], of_network.shape[2:])
             of_network = torch.cat((of_network[:, :1], of_network[:, 1:] * (1 - COLOUR_SHARE * likeness)), 1)
         mixed.append(of_network + bands.scaled(of_photo - of_network, weight))
     return bands.to_rgb(bands.join(mixed))
@@ -48,29 +47,23 @@ def corrected(mixture: Tensor, correction: Tensor, weights: Sequence[Tensor]) ->
     Arguments and result are like those of `mix`.
     """
     finest = correction - bands.expand(bands.shrink(correction))
-    guess = 1 - bands.resized(weights[FEATURES_BAND][:, :1], correction.shape[2:])
+    guess = 1 - bands.resized(weights[bands.FEATURES][:, :1], correction.shape[2:])
     return mixture + correction - guess * finest
 
 
 def with_texture(image: Tensor, photo: Tensor, network: Tensor, weights: Sequence[Tensor]) -> Tensor:
-    """An image mixed of photo and network, the energy of its fine texture brought to what the weights promise.
+    """An image mixed of photo and network, the energy of its finest texture brought to what the weights promise.
 
-    Two unlike textures cancel each other in part, and what is corrected for the mean error loses texture. In the finest
-    bands of luma energy that lacks is put in by scaling what is there; where the photo shows all, nothing changes.
-    Invented texture lies elsewhere than the true one: less of it is aimed at where the face's features are evidence,
-    and the result can be told to be unlike. Arguments and result are like those of `mix`.
+    What is corrected for the mean error loses texture. The energy that the finer half of the finest band of luma lacks
+    is put in by scaling what is there, which is in its place; where the photo shows all, nothing changes. That half is
+    what sharpness is seen by, and the least that can be wrong. Arguments and result are like those of `mix`.
     """
-    luma = [bands.to_ycc(each)[:, :1] for each in (image, photo, network)]
-    own, of_photo, of_network = (bands.split(each)[:TEXTURE_BANDS] for each in luma)
-    added = []
-    for band, *others, weight in zip(own, of_photo, of_network, weights, strict=False):
-        share, likeness = (bands.resized(each[:, :1], band.shape[2:]) for each in (weight, weights[FEATURES_BAND]))
-        energy, *parts = (bands.smooth(bands.smooth(each.square())) for each in (band, *others))
-        promised = share * parts[0] + (1 - share) * (1 - LIKENESS_SHARE * likeness) * parts[1]
-        gain = ((promised + SMALL) / (energy + SMALL)).sqrt().clamp(1, LARGEST_GAIN)
-        added.append(band * (gain - 1) * (1 - share))
-    coarse = torch.zeros_like(bands.shrink(added[-1]))
-    return image + bands.join([*added, coarse])
+    own, of_photo, of_network = (bands.upper_half(bands.to_ycc(each)[:, :1]) for each in (image, photo, network))
+    share, likeness = (bands.resized(weights[band][:, :1], own.shape[2:]) for band in (0, bands.FEATURES))
+    energy, *parts = (bands.smooth(bands.smooth(each.square())) for each in (own, of_photo, of_network))
+    promised = share * parts[0] + (1 - share) * (1 + SOFTER * likeness) * parts[1]
+    gain = ((promised + SMALL) / (energy + SMALL)).sqrt().clamp(1.0, LARGEST_GAIN)
+    return image + own * (gain - 1) * (1 - share)
 
 
 def tone_like(network: Tensor, photo: Tensor) -> Tensor:
@@ -84,20 +77,66 @@ def tone_like(network: Tensor, photo: Tensor) -> Tensor:
     ycc = bands.to_ycc(photo)
     monochrome, curve = _tone_curve(ycc)
     luma = bands.to_ycc(network)[:, :1]
-    toned = torch.cat((luma, _parabola(luma.flatten(2)).matmul(curve).mT.unflatten(2, luma.shape[2:])), 1)
+    toned = torch.cat((luma, curve(luma.flatten(2)).unflatten(2, luma.shape[2:])), 1)
     return torch.where(monochrome[:, None, None, None], bands.to_rgb(toned), network)
 
 
-def _tone_curve(ycc: Tensor) -> tuple[Tensor, Tensor]:
-    """Whether each photo (B, 3, H, W) is monochrome, and the parabola (B, 3, 2) of its chroma over its luma."""
+class _ToneCurve(NamedTuple):
+    """Parabolas of chroma over luma, (B, 1, N) -> (B, 2, N): sums of polynomials that are orthogonal over the photo.
+
+    As exact as QR, where the normal equations of plain powers lose half of the digits; and it needs no solver, which
+    the graph formats lack. mean, scale: of the photo's luma, (B, 1, 1). factors: of the polynomials, (B, 2, 3), the
+    last of which is x^2 - slope * x - level.
+    """
+
+    mean: Tensor
+    scale: Tensor
+    slope: Tensor
+    level: Tensor
+    factors: Tensor
+
+    def __call__(self, luma: Tensor) -> Tensor:
+        line = (luma - self.mean) / self.scale
+        return self.factors.matmul(_polynomials(line, self.slope, self.level))
+
+
+def _polynomials(line: Tensor, slope: Tensor, level: Tensor) -> Tensor:
+    """(B, 1, N) -> (B, 3, N): of degree 0, 1 and 2."""
+    return torch.cat((torch.ones_like(line), line, line.square() - slope * line - level), 1)
+
+
+def _tone_curve(ycc: Tensor) -> tuple[Tensor, _ToneCurve]:
+    """Whether each photo (B, 3, H, W) is monochrome, and its chroma as a parabola of its luma, by least squares."""
     small = F.adaptive_avg_pool2d(ycc, CHROMA_SIDE).flatten(2)
-    powers, chroma = _parabola(small[:, :1]), small[:, 1:].mT
-    curve = torch.linalg.lstsq(powers, chroma).solution
-    residual = (powers.matmul(curve) - chroma).square().mean((1, 2)).sqrt()
-    return (residual < MONOCHROME_RESIDUAL) & (residual < MONOCHROME_SHARE * small[:, 0].std(1)), curve
+    luma, chroma = small[:, :1], small[:, 1:]
+    mean = luma.mean(2, keepdim=True)
+    deviation = (luma - mean).square().mean(2, keepdim=True).sqrt()
+    scale = deviation + SMALL
+    line = (luma - mean) / scale
+    level = line.square().mean(2, keepdim=True)
+    slope = line.pow(3).mean(2, keepdim=True) / (level + SMALL)
+    basis = _polynomials(line, slope, level)
+    factors = chroma.matmul(basis.mT) / (basis.square().sum(2) + SMALL)[:, None]
+    curve = _ToneCurve(mean, scale, slope, level, factors)
+    residual = (curve(luma) - chroma).square().mean((1, 2)).sqrt()
+    return (residual < MONOCHROME_RESIDUAL) & (residual < MONOCHROME_SHARE * deviation[:, 0, 0]), curve
 
 
-def _parabola(luma: Tensor) -> Tensor:
-    """(B, 1, N) -> powers (B, N, 3) of the luma."""
-    flat = luma[:, 0]
-    return torch.stack((torch.ones_like(flat), flat, flat.square()), 2)
+class FusedChange(nn.Module):
+    """All that fusing computes on tensors, as one network.
+
+    forward(photo, network, strength, *weights): images RGB (B, 3, H, W) in [-1, 1], sides multiples of 32; the share of
+    the harmoniser's correction in [0, 1]; the photo's weights by band as in `mix` -> what is to be added to the photo,
+    (B, 3, H, W), not clipped. harmoniser: a DAEFRHarmoniser, or None for the bare mixture.
+    """
+
+    def __init__(self, harmoniser: nn.Module | None) -> None:
+        super().__init__()
+        self.harmoniser = harmoniser
+
+    def forward(self, photo: Tensor, network: Tensor, strength: Tensor, *weights: Tensor) -> Tensor:
+        network = tone_like(network, photo)
+        result = mix(photo, network, weights)
+        if self.harmoniser is not None:
+            result = corrected(result, strength * self.harmoniser(photo, network, result, weights), weights)
+        return with_texture(result, photo, network, weights) - photo

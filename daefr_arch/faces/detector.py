@@ -4,14 +4,18 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-import torch
 
-from daefr_arch import checkpoints
 from daefr_arch.choices import DETECTOR_NETWORKS, DETECTORS, EMBEDDED_DETECTOR, MIN_FACE_SIZE, SCORE_THRESHOLD
+from daefr_arch.downloads import fetch, find
 from daefr_arch.errors import InputError
+
+if TYPE_CHECKING:
+    import torch
+
+    from daefr_arch.faces.retinaface import DetectionNetwork
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,8 @@ class FaceDetector(Protocol):
 def build_detector(
     name: str = 'auto',
     *,
-    device: str | torch.device = 'cpu',
+    device: 'str | torch.device' = 'cpu',
+    backend: str = 'torch',
     offline: bool = False,
     weights: str | Path | None = None,
     score_threshold: float = SCORE_THRESHOLD,
@@ -51,6 +56,7 @@ def build_detector(
     """Builds one of DETECTORS.
 
     name: 'auto' takes facexlib's weights where they are already in the cache folder, and the embedded ones otherwise.
+    backend: 'torch', or 'onnx', which has the embedded weights alone.
     weights: a file of facexlib's weights for the named detector, instead of the downloaded one.
     score_threshold, min_face_size: faces below this score or size (longer side of the box, pixels) are left out.
     Raises InputError for an unknown name or impossible option, WeightsError where weights are missing or do not fit.
@@ -65,20 +71,36 @@ def build_detector(
         raise InputError(f'min_face_size: expected pixels, 0 or more, got {min_face_size}')
     if weights is not None and name in ('auto', EMBEDDED_DETECTOR):
         raise InputError(f'detector weights {weights} were given: name the facexlib detector that they belong to')
+    if backend == 'onnx' and name not in ('auto', EMBEDDED_DETECTOR):
+        raise InputError(f'detector: expected auto or {EMBEDDED_DETECTOR} with the backend onnx, got {name!r}')
+    network = _onnx_network(str(device)) if backend == 'onnx' else _torch_network(name, device, offline, weights)
+    return RetinaFaceDetector(network, score_threshold=score_threshold, min_face_size=min_face_size)
+
+
+def _onnx_network(device: str) -> 'DetectionNetwork':
+    from daefr_arch.faces.onnx_retinaface import OnnxRetinaFace
+
+    return OnnxRetinaFace(device=device)
+
+
+def _torch_network(
+    name: str, device: 'str | torch.device', offline: bool, weights: str | Path | None
+) -> 'DetectionNetwork':
+    from daefr_arch import checkpoints
+    from daefr_arch.faces.torch_retinaface import TorchRetinaFace
+
     if name == 'auto':
         name = _at_hand()
-    path = weights or checkpoints.fetch(name, offline=offline)
+    path = weights or fetch(name, offline=offline)
     state = checkpoints.read_checkpoint(path).state_dict
     with checkpoints.naming(path):
-        return RetinaFaceDetector(
-            DETECTOR_NETWORKS[name], state, device=device, score_threshold=score_threshold, min_face_size=min_face_size
-        )
+        return TorchRetinaFace(DETECTOR_NETWORKS[name], state, device=device)
 
 
 def _at_hand() -> str:
     """The best detector that needs no download."""
     for name in ('retinaface_resnet50', 'retinaface_mobile0.25'):
-        if checkpoints.find(name) is not None:
+        if find(name) is not None:
             return name
     return EMBEDDED_DETECTOR
 

@@ -2,15 +2,21 @@
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, TypeVar
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from daefr_arch.errors import InputError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Map = TypeVar('Map', np.ndarray, 'Tensor')
 
 MIDPOINT = 0.35  # error energy over face energy at which photo and network have equal weights
 FINEST_MIDPOINT = 0.5  # of that, for the finest luma: a photo a little soft would else stay so
 STEEPNESS = 3.0  # of the weights over the log of that ratio
+LARGEST_EXPONENT = 80.0  # of e, that float32 holds
 HIGHEST_MIDPOINT = 1.5  # at fidelity 1: whatever is nearer to the face than nothing at all
 
 
@@ -29,15 +35,20 @@ def midpoint(fidelity: float | None) -> float:
     return MIDPOINT * (HIGHEST_MIDPOINT / MIDPOINT) ** (2 * fidelity - 1)
 
 
-def weights(log_ratios: Sequence[Tensor], fidelity: float | None = None) -> list[Tensor]:
+def weights(log_ratios: Sequence[Map], fidelity: float | None = None) -> list[Map]:
     """Maps of DAEFREvidence, (B, 2, h, w) or (2, h, w) -> the weights in [0, 1] of the photo, of the same shapes.
 
     w = 1 / (1 + (ratio / midpoint) ** STEEPNESS), the midpoint being FINEST_MIDPOINT times as high for the finest luma.
+    Arrays and tensors alike: what training computes with is what photos are restored with.
     """
     middle = midpoint(fidelity)
     if middle == 0:
-        return [torch.zeros_like(log_ratio) for log_ratio in log_ratios]
-    shares = [torch.sigmoid(STEEPNESS * (math.log(middle) - log_ratio)) for log_ratio in log_ratios]
-    finest_luma = log_ratios[0][..., 0, :, :]
-    shares[0][..., 0, :, :] = torch.sigmoid(STEEPNESS * (math.log(middle * FINEST_MIDPOINT) - finest_luma))
+        return [log_ratio.clip(0, 0) for log_ratio in log_ratios]
+    shares = [_share(log_ratio, middle) for log_ratio in log_ratios]
+    shares[0][..., 0, :, :] = _share(log_ratios[0][..., 0, :, :], middle * FINEST_MIDPOINT)
     return shares
+
+
+def _share(log_ratio: Map, middle: float) -> Map:
+    exponent = (STEEPNESS * (log_ratio - math.log(middle))).clip(-LARGEST_EXPONENT, LARGEST_EXPONENT)
+    return 1 / (1 + math.e**exponent)

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
-from torch import Tensor
 
 from daefr_arch.faces.evidence import weights
 from daefr_arch.faces.fusion import IDENTITY_BANDS
@@ -15,17 +14,17 @@ GUESS_BGR = np.array([40, 90, 235], np.float32)
 OPACITY = 0.55
 
 
-def evidence_share(log_ratios: Sequence[Tensor], size: int) -> np.ndarray:
+def evidence_share(log_ratios: Sequence[np.ndarray], size: int) -> np.ndarray:
     """(size, size) float32 in [0, 1]: how much of the bands that tell who somebody is the photo shows at each place.
 
     log_ratios: of FaceEvidence.
     """
-    bands = [band[0].cpu().numpy() for band in weights(log_ratios)[IDENTITY_BANDS]]
-    resized = [cv2.resize(band, (size, size), interpolation=cv2.INTER_LINEAR) for band in bands]
+    bands = weights(log_ratios)[IDENTITY_BANDS]
+    resized = [cv2.resize(band[0], (size, size), interpolation=cv2.INTER_LINEAR) for band in bands]
     return np.stack(resized).mean(axis=0)
 
 
-def draw_evidence(face: np.ndarray, log_ratios: Sequence[Tensor]) -> np.ndarray:
+def draw_evidence(face: np.ndarray, log_ratios: Sequence[np.ndarray]) -> np.ndarray:
     """The restored face (S, S, 3) BGR uint8 in grey, tinted blue where it is evidence, orange where it is a guess."""
     share = evidence_share(log_ratios, len(face))[..., None]
     tint = share * EVIDENCE_BGR + (1 - share) * GUESS_BGR

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from daefr_arch.errors import InputError
-from daefr_arch.runtime.face_network import FaceNetwork
+from daefr_arch.runtime.restoration_network import RestorationNetwork
 
 # levels of the face between hair line and chin, of 255. Of 1,360 well exposed faces none has its 98th percentile below
 # DARK, one of 200 less than FLAT between the 2nd and the 98th; their medians are MIDDLE +- CONTRAST / 2
@@ -95,7 +95,7 @@ def normalise_exposure(crop: np.ndarray) -> tuple[np.ndarray, ExposureCurve]:
     return _as(normal, crop.dtype), curve
 
 
-def restore_at_normal_exposure(network: FaceNetwork, faces: Sequence[np.ndarray]) -> list[np.ndarray | None]:
+def restore_at_normal_exposure(network: RestorationNetwork, faces: Sequence[np.ndarray]) -> list[np.ndarray | None]:
     """`network.restore` of faces that the network sees at a normal exposure; the results are at the faces' own."""
     seen = [normalise_exposure(face) for face in faces]
     restored = network.restore([face for face, _ in seen])

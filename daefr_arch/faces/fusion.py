@@ -3,19 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from typing import Protocol
 
 import cv2
 import numpy as np
-import torch
-from torch import Tensor, nn
 
-from daefr_arch.archs import bands
 from daefr_arch.errors import InputError
-from daefr_arch.faces.band_fusion import corrected, mix, tone_like, with_texture
 from daefr_arch.faces.evidence import weights
+from daefr_arch.io.planes import to_planes
 from daefr_arch.io.resize import resize_square
-from daefr_arch.io.tensors import to_tensor
-from daefr_arch.runtime.precision import precision_context
 
 KEPT, REPAIRED, GUESSED = 'kept', 'repaired', 'guessed'
 SIDE = 256  # pixels at which evidence is known; finer bands exist in larger crops
@@ -28,17 +24,32 @@ FINER_BANDS_AS = 1  # the band whose weights finer bands than SIDE's have: grain
 FACE_CENTRE, FACE_RADII = (0.5, 0.53), (0.28, 0.37)
 
 
+class FusionNetworks(Protocol):
+    """What computes with networks here: `TorchFusion`, or `OnnxFusion`. Arrays are float32, pictures RGB in [-1, 1]."""
+
+    def evidence(self, photos: np.ndarray) -> list[np.ndarray]:
+        """DAEFREvidence: photos (B, 3, SIDE, SIDE) -> log error ratios, maps (B, 2, h, w) by band."""
+
+    def change(
+        self, photos: np.ndarray, network_faces: np.ndarray, shares: Sequence[np.ndarray], strength: float
+    ) -> np.ndarray:
+        """band_fusion.FusedChange: (B, 3, SIDE, SIDE), what is to be added to the photos; not clipped.
+
+        shares: the photo's weights, maps (B, 2, h, w) by band. strength: of the harmoniser, in [0, 1].
+        """
+
+
 @dataclass(frozen=True)
 class FaceEvidence:
     """What a crop shows of its face.
 
     Attributes:
-        log_ratios: by band, float32 (2, h, w), see DAEFREvidence.
+        log_ratios: by band, float32 arrays (2, h, w), see DAEFREvidence.
         luma, chroma: the mean weight of the photo inside the face, by band from fine to coarse, at fidelity auto.
         verdict: KEPT, nothing is missing, and no network is needed; REPAIRED; or GUESSED, most of it is invention.
     """
 
-    log_ratios: tuple[Tensor, ...]
+    log_ratios: tuple[np.ndarray, ...]
     luma: tuple[float, ...]
     chroma: tuple[float, ...]
     verdict: str
@@ -46,7 +57,7 @@ class FaceEvidence:
     @property
     def is_finite(self) -> bool:
         """Whether it is evidence at all, and not what a broken network gives."""
-        return all(bool(map_.isfinite().all()) for map_ in self.log_ratios)
+        return all(bool(np.isfinite(map_).all()) for map_ in self.log_ratios)
 
     def is_enough(self, fidelity: float | None) -> bool:
         """Whether the face is kept as it is: no network is needed, unless a fidelity below 0.5 asks for its face."""
@@ -82,7 +93,7 @@ class EvidenceFusion:
     photo's, grain included, except where the face is a guess down to its second band: there they are the network's.
 
     Example:
-        fusion = EvidenceFusion(load_network('daefr-evidence'), load_network('daefr-harmoniser'))
+        fusion = load_fusion()
         evidence = fusion.assess(crops)
         todo = [i for i, one in enumerate(evidence) if not one.is_enough(None)]
         faces = network.restore([small(crops[i]) for i in todo])
@@ -90,34 +101,20 @@ class EvidenceFusion:
         photo += warped(fused[0].change)
 
     Args:
-        evidence: a DAEFREvidence.
-        harmoniser: a DAEFRHarmoniser, or None for the bare mixture.
-        device: where they run.
+        networks: of the evidence, and of what is to be changed.
     """
 
-    def __init__(
-        self, evidence: nn.Module, harmoniser: nn.Module | None = None, *, device: str | torch.device = 'cpu'
-    ) -> None:
-        self.device = torch.device(device)
-        self.evidence = self._prepared(evidence)
-        self.harmoniser = None if harmoniser is None else self._prepared(harmoniser)
+    def __init__(self, networks: FusionNetworks) -> None:
+        self.networks = networks
 
-    def _prepared(self, network: nn.Module) -> nn.Module:
-        network = network.float().eval().requires_grad_(False)
-        return network.to(self.device).to(memory_format=torch.channels_last)
-
-    @torch.inference_mode()
     def assess(self, crops: Sequence[np.ndarray]) -> list[FaceEvidence]:
         """The evidence of each crop, from the crop alone."""
         judged = []
         for start in range(0, len(crops), CROPS_OF_PASS):
-            photos = self._at_side(crops[start : start + CROPS_OF_PASS])
-            with precision_context('fp32', self.device):
-                maps = [map_.cpu() for map_ in self.evidence(photos)]
-            judged += [_judged(tuple(map_[i] for map_ in maps)) for i in range(len(photos))]
+            maps = self.networks.evidence(_at_side(crops[start : start + CROPS_OF_PASS]))
+            judged += [_judged(of_one) for of_one in zip(*maps, strict=True)]
         return judged
 
-    @torch.inference_mode()
     def fuse(
         self,
         crops: Sequence[np.ndarray],
@@ -151,20 +148,12 @@ class EvidenceFusion:
         evidence: Sequence[FaceEvidence],
     ) -> list[FusedFace]:
         """One pass of `fuse`."""
-        photo, network = self._at_side(crops), self._at_side(network_faces)
-        with precision_context('fp32', self.device):
-            network = tone_like(network, photo)
-            ratios = [
-                torch.stack([one.log_ratios[level] for one in evidence]).to(self.device) for level in range(bands.MAPS)
-            ]
-            shares = weights(ratios, fidelity)
-            result = mix(photo, network, shares)
-            if self.harmoniser is not None and fidelity != 0:
-                strength = 1.0 if fidelity is None else min(1.0, 2 * fidelity)
-                result = corrected(result, strength * self.harmoniser(photo, network, result, shares), shares)
-            result = with_texture(result, photo, network, shares)
-        changes = ((result - photo) * 127.5).flip(1).permute(0, 2, 3, 1).cpu().numpy()
-        finer = shares[FINER_BANDS_AS][:, 0].cpu().numpy()
+        photos = _at_side(crops)
+        shares = weights([np.stack(maps) for maps in zip(*(one.log_ratios for one in evidence), strict=True)], fidelity)
+        strength = 1.0 if fidelity is None else min(1.0, 2 * fidelity)
+        change = self.networks.change(photos, _at_side(network_faces), shares, strength)
+        changes = np.ascontiguousarray((change * np.float32(127.5))[:, ::-1].transpose(0, 2, 3, 1))
+        finer = shares[FINER_BANDS_AS][:, 0]
         return [
             self._fused(*items, fidelity) for items in zip(crops, network_faces, changes, finer, evidence, strict=True)
         ]
@@ -193,16 +182,16 @@ class EvidenceFusion:
         face = np.clip(crop + change, 0, 255)
         return FusedFace(np.rint(face).astype(np.uint8), face - crop, evidence)
 
-    def _at_side(self, faces: Sequence[np.ndarray]) -> Tensor:
-        """(B, 3, SIDE, SIDE) RGB in [-1, 1]."""
-        for face in faces:
-            if face.ndim != 3 or face.shape[2] != 3 or face.shape[0] != face.shape[1]:
-                raise InputError(f'expected aligned faces (S, S, 3) BGR, got an array {face.shape}')
-        pixels = [_resized(face.astype(np.float32), SIDE) for face in faces]
-        return to_tensor(pixels, self.device).contiguous(memory_format=torch.channels_last)
-
 
 _resized = partial(resize_square, enlarging=cv2.INTER_CUBIC)
+
+
+def _at_side(faces: Sequence[np.ndarray]) -> np.ndarray:
+    """(B, 3, SIDE, SIDE) float32, RGB in [-1, 1]."""
+    for face in faces:
+        if face.ndim != 3 or face.shape[2] != 3 or face.shape[0] != face.shape[1]:
+            raise InputError(f'expected aligned faces (S, S, 3) BGR, got an array {face.shape}')
+    return to_planes([_resized(face.astype(np.float32), SIDE) for face in faces])
 
 
 def _finer(image: np.ndarray) -> np.ndarray:
@@ -211,15 +200,17 @@ def _finer(image: np.ndarray) -> np.ndarray:
 
 
 @lru_cache(maxsize=8)
-def face_region(side: int) -> Tensor:
-    """(side, side) weights that sum to 1: the ellipse of the face in an aligned crop."""
-    centres = (torch.arange(side, dtype=torch.float32) + 0.5) / side
+def face_region(side: int) -> np.ndarray:
+    """(side, side) float32 weights that sum to 1: the ellipse of the face in an aligned crop."""
+    centres = (np.arange(side) + 0.5) / side
     x, y = ((centres - centre) / radius for centre, radius in zip(FACE_CENTRE, FACE_RADII, strict=True))
-    inside = (x.square() + y.square()[:, None] <= 1).float()
-    return inside / inside.sum()
+    inside = (x**2 + y[:, None] ** 2 <= 1).astype(np.float32)
+    region: np.ndarray = inside / inside.sum()
+    region.setflags(write=False)
+    return region
 
 
-def _judged(log_ratios: tuple[Tensor, ...]) -> FaceEvidence:
+def _judged(log_ratios: tuple[np.ndarray, ...]) -> FaceEvidence:
     """Shares and verdict of one face's maps (2, h, w)."""
     means = [(share * face_region(share.shape[-1])).sum((1, 2)) for share in weights(log_ratios)]
     luma, chroma = (tuple(float(mean[i]) for mean in means) for i in (0, 1))

@@ -25,6 +25,8 @@ class HarmoniserOptions(ImageLossOptions):
 
     random_fidelity: Share = 0.0
     """how often a batch is mixed at a random fidelity instead of `auto`"""
+    gains_only: bool = False
+    """train the gains of the finest bands alone; the losses see the face before its texture is brought to its energy"""
     optim_g: Optimiser
     """of the network"""
 
@@ -64,7 +66,11 @@ class DAEFRHarmoniserModel(DAEFRBaseModel):
         self.evidence: DAEFREvidence = build_network(self.opt['network_evidence']).to(self.device)
         self.load_start(self.evidence, 'evidence', 'evidence')
         freeze(self.evidence)
-        self.net_g = self.prepare('g', self.build('g', 'harmoniser'))
+        net = self.build('g', 'harmoniser')
+        if self.is_train and self.options.train.gains_only:
+            freeze(net)
+            net.gains.requires_grad_(True)
+        self.net_g = self.prepare('g', net)
 
     def init_training(self) -> None:
         self.image_losses = ImageLosses(self.options.train).to(self.device)
@@ -102,4 +108,7 @@ class DAEFRHarmoniserModel(DAEFRBaseModel):
         return self._finished(correction, mixture, network, shares)
 
     def _finished(self, correction: Tensor, mixture: Tensor, network: Tensor, shares: list[Tensor]) -> Tensor:
-        return with_texture(corrected(mixture, correction, shares), self.lq, network, shares)
+        result = corrected(mixture, correction, shares)
+        if self.is_train and self.options.train.gains_only:
+            return result
+        return with_texture(result, self.lq, network, shares)

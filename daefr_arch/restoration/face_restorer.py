@@ -1,16 +1,18 @@
 """Aligned faces in, restored faces out: what the crop shows is judged, the network guesses the rest, both are fused."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
-from daefr_arch.checkpoints import load_network
 from daefr_arch.errors import InputError
 from daefr_arch.faces.exposure import restore_at_normal_exposure
 from daefr_arch.faces.fusion import SIDE, EvidenceFusion, FaceEvidence, FusedFace
 from daefr_arch.io.resize import resize_square
-from daefr_arch.runtime.face_network import FaceNetwork
+from daefr_arch.runtime.restoration_network import RestorationNetwork
+
+if TYPE_CHECKING:
+    import torch
 
 
 class FaceRestorer:
@@ -21,7 +23,7 @@ class FaceRestorer:
         fusion: judges the crops, and fuses them with the network's faces.
     """
 
-    def __init__(self, network: FaceNetwork, fusion: EvidenceFusion) -> None:
+    def __init__(self, network: RestorationNetwork, fusion: EvidenceFusion) -> None:
         self.network = network
         self.fusion = fusion
 
@@ -86,7 +88,19 @@ class FaceRestorer:
         return [results.get(index) for index in range(len(crops))]
 
 
-def load_fusion(device: str | torch.device = 'cpu', *, offline: bool = False) -> EvidenceFusion:
-    """The fusion with the networks that are part of the project. Raises WeightsError where they are not at hand."""
+def load_fusion(
+    device: 'str | torch.device' = 'cpu', *, backend: str = 'torch', offline: bool = False
+) -> EvidenceFusion:
+    """The fusion with the networks that are part of the project. backend: 'torch' or 'onnx'.
+
+    Raises WeightsError where they are not at hand.
+    """
+    if backend == 'onnx':
+        from daefr_arch.faces.onnx_fusion import OnnxFusion
+
+        return EvidenceFusion(OnnxFusion(device=str(device)))
+    from daefr_arch.checkpoints import load_network
+    from daefr_arch.faces.torch_fusion import TorchFusion
+
     evidence, harmoniser = (load_network(name, offline=offline) for name in ('daefr-evidence', 'daefr-harmoniser'))
-    return EvidenceFusion(evidence, harmoniser, device=device)
+    return EvidenceFusion(TorchFusion(evidence, harmoniser, device=device))

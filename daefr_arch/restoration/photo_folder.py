@@ -54,6 +54,15 @@ class Restorer(Protocol):
         """As DAEFRRestorer.finish."""
 
 
+class PhotoWriter(Protocol):
+    """Writes the results of photos."""
+
+    full: StorageError | None
+
+    def write(self, pasted: 'Future[PhotoJob]', before: 'Future[Any] | None') -> dict[str, Any]:
+        """Writes those of one, as PhotoFiles.write, and returns its line."""
+
+
 @dataclass(frozen=True)
 class FolderResult:
     """What became of the photos of a folder.
@@ -112,18 +121,13 @@ def restore_photos(
     make_folders(layout)
     start = time.perf_counter()
     result = FolderResult(Counter(), Counter(), 0.0)
-    most_pixels = RESULT_PIXELS_A_GROUP / restorer.upscale**2
     bar = ProgressBar(total=len(photos), unit='photo', disable=not progress)
-
-    def find(job: PhotoJob) -> PhotoJob:
-        return _find(job, restorer, has_aligned=layout.has_aligned, only_center_face=only_center_face)
 
     try:
         with (
             JsonLinesWriter(report) as lines,
             staging_folder(layout.root) as staging,
             logging_redirect_tqdm(),
-            _threads(2, 1, 1, 2) as (readers, finder, paster, writers),
         ):
             files = PhotoFiles(
                 layout,
@@ -133,26 +137,67 @@ def restore_photos(
                 upscale=restorer.upscale,
                 draw_box=draw_box,
             )
-            writing: list[Future[dict[str, Any]]] = []
-            decoded = _ahead(readers, partial(_decode, max_pixels=max_pixels), map(PhotoJob, photos), DECODED_AHEAD)
-            for group in _groups(_ahead(finder, find, decoded, PHOTOS_A_GROUP, most_pixels), most_pixels):
-                if files.full:
-                    break
-                _restore(restorer, [job for job in group if job.work is not None], weight)
-                last = writing[-1] if writing else None
-                _count(writing, result)
-                writing = []
-                for job in group:
-                    pasted = paster.submit(_paste, job, restorer, layout)
-                    last = writers.submit(files.write, pasted, last)
-                    bar.moves_with(last)
-                    writing.append(last)
-            _count(writing, result)
+            restore_jobs(
+                restorer,
+                map(PhotoJob, photos),
+                files,
+                result,
+                has_aligned=layout.has_aligned,
+                evidence_maps=layout.evidence_maps,
+                only_center_face=only_center_face,
+                weight=weight,
+                max_pixels=max_pixels,
+                bar=bar,
+            )
     except StorageError as error:
         raise StorageError(f'{error}; stopped after {result.counts.total()} of {len(photos)} photos') from error
     finally:
         bar.close()
     return replace(result, elapsed=time.perf_counter() - start)
+
+
+def restore_jobs(
+    restorer: Restorer,
+    jobs: Iterable[PhotoJob],
+    files: PhotoWriter,
+    result: FolderResult,
+    *,
+    has_aligned: bool,
+    evidence_maps: bool = False,
+    only_center_face: bool = False,
+    weight: float | None = None,
+    max_pixels: int = MAX_PIXELS,
+    bar: ProgressBar | None = None,
+) -> None:
+    """Restores photos, which are taken from `jobs` some ahead, and hands each to `files`; `result` counts them.
+
+    A job that has failed before is handed on as it is. Other arguments: as in `restore_photos`.
+
+    Raises:
+        StorageError: nothing more can be written.
+    """
+    most_pixels = RESULT_PIXELS_A_GROUP / restorer.upscale**2
+
+    def find(job: PhotoJob) -> PhotoJob:
+        return _find(job, restorer, has_aligned=has_aligned, only_center_face=only_center_face)
+
+    with _threads(2, 1, 1, 2) as (readers, finder, paster, writers):
+        writing: list[Future[dict[str, Any]]] = []
+        decoded = _ahead(readers, partial(_decode, max_pixels=max_pixels), jobs, DECODED_AHEAD)
+        for group in _groups(_ahead(finder, find, decoded, PHOTOS_A_GROUP, most_pixels), most_pixels):
+            if files.full:
+                break
+            _restore(restorer, [job for job in group if job.work is not None], weight)
+            last = writing[-1] if writing else None
+            _count(writing, result)
+            writing = []
+            for job in group:
+                pasted = paster.submit(_paste, job, restorer, has_aligned=has_aligned, evidence_maps=evidence_maps)
+                last = writers.submit(files.write, pasted, last)
+                if bar is not None:
+                    bar.moves_with(last)
+                writing.append(last)
+        _count(writing, result)
 
 
 def _ahead(
@@ -177,6 +222,8 @@ def _ahead(
 
 
 def _decode(job: PhotoJob, max_pixels: int) -> PhotoJob:
+    if job.error is not None:
+        return job
     with job.step('read'):
         job.photo = read_image(job.source.path, max_pixels=max_pixels, page=(job.source.page or 1) - 1)
         job.warnings, job.damaged = job.photo.warnings, job.photo.damaged
@@ -226,18 +273,18 @@ def _restore(restorer: Restorer, jobs: Sequence[PhotoJob], weight: float | None)
             _restore(restorer, [job], weight)
 
 
-def _paste(job: PhotoJob, restorer: Restorer, layout: OutputLayout) -> PhotoJob:
+def _paste(job: PhotoJob, restorer: Restorer, *, has_aligned: bool, evidence_maps: bool) -> PhotoJob:
     if job.work is not None and job.photo is not None:
         with job.step():
             if job.report.status == FAILED:
                 raise InputError('no face could be restored: ' + '; '.join(job.report.faces[0].warnings))
             job.crops, job.faces, whole = restorer.finish(job.work)
-            if layout.evidence_maps:
+            if evidence_maps:
                 fused = (face for face in job.work.restored if face is not None)
                 job.evidence_maps = [draw_evidence(face.face, face.evidence.log_ratios) for face in fused]
             if whole is not None:
                 job.restored = job.photo.with_pixels(whole)
-            elif layout.has_aligned and job.faces:
+            elif has_aligned and job.faces:
                 job.restored = job.photo.in_srgb(job.faces[0])
                 job.warnings += job.restored.warnings
             job.photo = job.work = None

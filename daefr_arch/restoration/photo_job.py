@@ -94,6 +94,7 @@ class PhotoJob:
             'outputs': outputs,
             'faces': described['faces'],
             'precision': described['precision'],
+            'backend': described['backend'],
             'seconds': {name: round(value, 4) for name, value in seconds.items()},
             'warnings': [*self.warnings, *described['warnings']],
         }

@@ -59,13 +59,15 @@ class PhotoReport:
     """One photo: its faces, in the detector's order, and the seconds of each step.
 
     seconds: 'detect', 'restore' (the photo's share of shared batches), 'background', 'paste'. precision: in which the
-    network computed; None before it did.
+    network computed; backend: what computed it, as 'PyTorch, cpu' or 'ONNX Runtime, CPUExecutionProvider'; None before
+    it did.
     """
 
     faces: list[FaceReport] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     precision: str | None = None
+    backend: str | None = None
 
     @property
     def status(self) -> str:

@@ -7,26 +7,26 @@ from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-import torch
-from torch import nn
 
-from daefr_arch import checkpoints
 from daefr_arch.choices import BATCH_SIZE, LARGEST_UPSCALE, MIN_FACE_SIZE, SCORE_THRESHOLD, UPSCALE
 from daefr_arch.errors import InputError
 from daefr_arch.faces.aligner import alignment_error, crop_at_own_side, crop_face, estimate_alignment
-from daefr_arch.faces.detector import FaceDetector, build_detector, center_face
-from daefr_arch.faces.face_mask import FaceParser, feather_mask
+from daefr_arch.faces.detector import FaceDetector, center_face
+from daefr_arch.faces.face_mask import feather_mask
 from daefr_arch.faces.fusion import EvidenceFusion
 from daefr_arch.faces.paster import RestoredFace, paste_faces, paste_matrix
 from daefr_arch.io.colour_space import colour_space
 from daefr_arch.io.resize import resize_square
-from daefr_arch.restoration.background import BackgroundUpsampler, RealESRGANUpsampler, enlarge_face, enlarge_photo
-from daefr_arch.restoration.face_restorer import FaceRestorer, load_fusion
+from daefr_arch.restoration.backend import RestorerParts, choose_backend
+from daefr_arch.restoration.background import BackgroundUpsampler, enlarge_face, enlarge_photo
+from daefr_arch.restoration.face_restorer import FaceRestorer
 from daefr_arch.restoration.photo_work import PhotoWork
 from daefr_arch.restoration.report import FaceReport, PhotoReport
-from daefr_arch.runtime.face_network import FaceNetwork
 
 if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
     from daefr_arch.metrics.face_embedding import FaceEmbedder
 
 
@@ -42,12 +42,13 @@ class DAEFRRestorer:
     What may be given by position, and `enhance`, are GFPGANer's.
 
     Args:
-        model: name of the manifest ('daefr-lite', 'daefr'), a weight file, or a network with `.resolution`.
+        model: name of the manifest ('daefr-lite', 'daefr'), a weight file, an ONNX file of `daefr export`, or a network
+            with `.resolution`.
         upscale: size of the result over that of the photo, at most 32.
         arch: GFPGANer's, as `channel_multiplier` is: without effect, the weights say which network they are.
         channel_multiplier: see `arch`.
         bg_upsampler: None (Lanczos), 'realesrgan', or an object with `enhance`, such as a RealESRGANer.
-        device: 'auto' (or None), 'cpu', 'cuda', 'cuda:1', ...
+        device: 'auto' (or None), 'cpu', 'cuda', 'cuda:1', ...; with the backend onnx what `provider_of` takes.
         model_path: weight file; takes precedence over `model`.
         precision: 'auto', 'fp32', 'tf32', 'bf16' or 'fp16'.
         batch_size: faces that go through the network at once; halved when memory runs out.
@@ -66,6 +67,8 @@ class DAEFRRestorer:
             the project.
         identity_weights: ONNX file of a face embedding (insightface's convention); with it the report says how similar
             every face in the result is to the photo's.
+        backend: 'torch', 'onnx' (ONNX Runtime, which needs no PyTorch: the default model, or an ONNX file), or 'auto':
+            onnx for an ONNX file and where PyTorch is not installed, else torch.
         offline: never download anything.
 
     `shares_batches` says whether faces of several photos go through the network together. On a CPU they do not: it
@@ -76,12 +79,12 @@ class DAEFRRestorer:
 
     def __init__(
         self,
-        model: str | Path | nn.Module = 'daefr-lite',
+        model: 'str | Path | nn.Module' = 'daefr-lite',
         upscale: float = UPSCALE,
         arch: str | None = None,
         channel_multiplier: int | None = None,
         bg_upsampler: str | BackgroundUpsampler | None = None,
-        device: str | torch.device | None = 'auto',
+        device: 'str | torch.device | None' = 'auto',
         *,
         model_path: str | Path | None = None,
         precision: str = 'auto',
@@ -98,6 +101,7 @@ class DAEFRRestorer:
         parse_weights: str | Path | None = None,
         fusion: EvidenceFusion | None = None,
         identity_weights: str | Path | None = None,
+        backend: str = 'auto',
         offline: bool = False,
     ) -> None:
         if not 0 < upscale <= LARGEST_UPSCALE:
@@ -110,39 +114,23 @@ class DAEFRRestorer:
             raise InputError("face_upsample: expected a bg_upsampler to enlarge the faces with, such as 'realesrgan'")
         del arch, channel_multiplier
         self.upscale = upscale
-        network = (
-            model if isinstance(model, nn.Module) else checkpoints.load_network(model_path or model, offline=offline)
-        )
-        self.network = FaceNetwork(
-            network, device=device or 'auto', precision=precision, batch_size=batch_size, compile=compile
-        )
+        self.backend = choose_backend(backend, model_path or model)
+        parts = RestorerParts(self.backend, device=device or 'auto', precision=precision, offline=offline)
+        self.network = parts.network(model_path or model, batch_size=batch_size, compile=compile)
         self.device = self.network.device
-        self.shares_batches = self.device.type != 'cpu'
-        self.faces = FaceRestorer(self.network, fusion or load_fusion(self.device, offline=offline))
+        self.shares_batches = str(self.device) != 'cpu'
+        self.faces = FaceRestorer(self.network, fusion or parts.fusion())
         if isinstance(detector, str):
-            detector = build_detector(
-                detector,
-                device=self.device,
-                offline=offline,
-                weights=det_weights,
-                score_threshold=det_score,
-                min_face_size=min_face_size,
+            detector = parts.detector(
+                detector, weights=det_weights, score_threshold=det_score, min_face_size=min_face_size
             )
         self.detector = detector
-        self.parser = (
-            FaceParser(device=self.device, offline=offline, weights=parse_weights) if mask == 'parse' else None
-        )
+        self.parser = parts.face_parser(parse_weights) if mask == 'parse' else None
         if isinstance(bg_upsampler, str):
-            bg_upsampler = RealESRGANUpsampler(
-                weights=bg_weights, tile=bg_tile, device=self.device, precision=precision, offline=offline
-            )
+            bg_upsampler = parts.real_esrgan(bg_weights, tile=bg_tile)
         self.bg_upsampler = bg_upsampler
         self.face_upsampler = bg_upsampler if face_upsample else None
-        self.embedder: FaceEmbedder | None = None
-        if identity_weights is not None:
-            from daefr_arch.metrics.face_embedding import OnnxEmbedder  # loads onnxruntime
-
-            self.embedder = OnnxEmbedder(identity_weights)
+        self.embedder = None if identity_weights is None else parts.embedder(identity_weights)
         self.last_reports: list[PhotoReport] = []
 
     @property
@@ -278,6 +266,7 @@ class DAEFRRestorer:
                 work.restored.append(fused)
             work.report.seconds['restore'] = seconds * len(work.crops)
             work.report.precision = str(self.network.precisions)
+            work.report.backend = self.network.backend
 
     def finish(self, work: PhotoWork, *, paste_back: bool = True) -> Enhanced:
         """The last step: enlarges the photo, pastes its faces, and returns what `enhance` does.

@@ -53,6 +53,11 @@ class FaceNetwork:
         self.compile = compile
         self._forward = self._build_forward()
 
+    @property
+    def backend(self) -> str:
+        """What computes, and where."""
+        return f'PyTorch, {self.device}'
+
     def __getstate__(self) -> dict[str, Any]:
         """Without what is built from the rest: compiled code and CUDA graphs belong to their process."""
         return {name: value for name, value in vars(self).items() if name != '_forward'}

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from daefr_arch.archs.daefr_arch import DAEFR
 from daefr_arch.archs.layers import Upsample
+from daefr_arch.archs.replacement import with_replaced
 from daefr_arch.kernels import keep_compiled_kernels
 from daefr_arch.runtime.precision import StagePrecisions, precision_context, type_of
 
@@ -40,7 +41,7 @@ class StagedNetwork:
             for part in parts:
                 module = network._modules.get(part)
                 if module is not None:
-                    module = _folded(module)
+                    module = with_replaced(module, _folded)
                     self.network._modules[part] = copy.deepcopy(module).to(dtype) if dtype != torch.float32 else module
         self._compute = self._forward
         if compile:
@@ -63,13 +64,6 @@ class StagedNetwork:
         return prediction.mark(torch.cat([face.float() for face in restored]))
 
 
-def _folded(module: nn.Module) -> nn.Module:
-    """The module, or a shallow copy of it in which every Upsample has its kernel computed."""
-    if isinstance(module, Upsample):
-        return module.folded()
-    children = {name: _folded(child) for name, child in module.named_children()}
-    if all(child is module._modules[name] for name, child in children.items()):
-        return module
-    folded = copy.copy(module)
-    folded._modules = {**module._modules, **children}
-    return folded
+def _folded(module: nn.Module) -> nn.Module | None:
+    """An Upsample with its kernel computed; None for other modules."""
+    return module.folded() if isinstance(module, Upsample) else None

@@ -2,14 +2,15 @@
 
 import hashlib
 from pathlib import Path
-from typing import Any
-
-import torch
-from torch import nn
+from types import FunctionType, MethodType
+from typing import TYPE_CHECKING, Any
 
 from daefr_arch.version import __version__
 from daefr_arch.video.encoding import Encoding
 from daefr_arch.video.film_options import FilmOptions
+
+if TYPE_CHECKING:
+    from torch import nn
 
 _SAMPLE = 1 << 20  # bytes at both ends of the source; with its size they tell films apart, and 50 GB are not read twice
 
@@ -20,6 +21,11 @@ def describe_run(source: Path, restorer: Any, options: FilmOptions, encoding: En
     described |= options.as_dict()
     described |= {f'restorer {name}': text for name, text in _parts(restorer)}
     return described
+
+
+def describe_restorer(restorer: Any) -> dict[str, str]:
+    """Settings and hashes of the networks of a restorer, by name."""
+    return dict(_parts(restorer))
 
 
 def _file_digest(path: Path) -> str:
@@ -34,11 +40,11 @@ def _file_digest(path: Path) -> str:
 
 def _parts(item: Any, name: str = '', depth: int = 0) -> list[tuple[str, str]]:
     """Settings and networks within an object, by name."""
-    if isinstance(item, nn.Module):
+    if hasattr(item, 'state_dict'):
         return [(name, _network_digest(item))]
-    if isinstance(item, bool | int | float | str | torch.device | None):
+    if isinstance(item, bool | int | float | str | Path | None) or type(item).__module__ == 'torch':  # its devices
         return [(name, str(item))]
-    if not hasattr(item, '__dict__') or depth > 2 or callable(item):
+    if not hasattr(item, '__dict__') or depth > 3 or isinstance(item, type | FunctionType | MethodType):
         return [(name, type(item).__name__)]
     found = [(name, type(item).__name__)] if name else []
     for key, value in sorted(vars(item).items()):
@@ -47,7 +53,9 @@ def _parts(item: Any, name: str = '', depth: int = 0) -> list[tuple[str, str]]:
     return found
 
 
-def _network_digest(network: nn.Module) -> str:
+def _network_digest(network: 'nn.Module') -> str:
+    import torch
+
     digest = hashlib.sha256()
     for name, tensor in sorted(network.state_dict().items()):
         digest.update(name.encode())

@@ -4,9 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import torch
 
-from daefr_arch.archs import bands
 from daefr_arch.faces.fusion import FaceEvidence
 
 
@@ -51,7 +49,7 @@ class KeptFaces:
             face = self.network_faces[index]
             if face is not None:
                 arrays[f'face{index}'] = face
-            arrays |= {f'ratios{index}_{level}': ratios.numpy() for level, ratios in enumerate(shown.log_ratios)}
+            arrays |= {f'ratios{index}_{level}': ratios for level, ratios in enumerate(shown.log_ratios)}
             arrays[f'shares{index}'] = np.array([shown.luma, shown.chroma])
             arrays[f'verdict{index}'] = np.array(shown.verdict)
         np.savez(path, **arrays)  # type: ignore[arg-type]  # numpy's stubs take the names for its own arguments
@@ -64,7 +62,7 @@ class KeptFaces:
             indices = range(len(seen))
             evidence = []
             for index in indices:
-                ratios = tuple(torch.from_numpy(arrays[f'ratios{index}_{level}']) for level in range(bands.MAPS))
+                ratios = tuple(arrays[name] for name in arrays.files if name.startswith(f'ratios{index}_'))
                 luma, chroma = (tuple(shares.tolist()) for shares in arrays[f'shares{index}'])
                 evidence.append(FaceEvidence(ratios, luma, chroma, str(arrays[f'verdict{index}'])))
             return cls(

@@ -1,7 +1,11 @@
+import cv2
+import numpy as np
 import pytest
 import torch
 from basicsr.archs import build_network
 from torch import nn
+
+from daefr_arch.archs import bands
 
 OPTIONS = {'type': 'DAEFRHarmoniser', 'channels': [16, 16, 16], 'blocks': [1, 1]}
 
@@ -15,10 +19,11 @@ def inputs():
 
 
 def trained():
-    """A network whose last convolution is not zero."""
+    """A network whose last layers are not zero."""
     torch.manual_seed(0)
     net = build_network(OPTIONS)
     nn.init.normal_(net.conv_out.weight, std=0.1)
+    nn.init.normal_(net.gains.last.weight, std=0.1)
     return net
 
 
@@ -51,3 +56,50 @@ def test_gradients_reach_every_parameter(inputs):
 def test_other_images_are_refused(inputs):
     with pytest.raises(ValueError, match='expected an image batch'):
         trained()(inputs[0][:, :1], *inputs[1:])
+
+
+def test_gains_raise_the_bands_of_luma_where_something_is_missing(inputs):
+    photo, network, _, weights = inputs
+    weights[bands.FEATURES].fill_(1)
+    gains = build_network(OPTIONS).gains
+    missing = torch.ones(2, 1, 32, 32)
+    missing[..., 16:] = 0
+    luma, other = (bands.to_ycc(image)[:, :1] for image in (photo, network))
+    gains.last.bias.data[:3] = 1  # all finest bands of the photo: what is finer than an eighth of the pixels
+    coarse = luma
+    for _ in range(3):
+        coarse = bands.shrink(coarse)
+    for _ in range(3):
+        coarse = bands.expand(coarse)
+    raised = gains(photo, network, weights, torch.ones_like(missing))
+    torch.testing.assert_close(raised, luma - coarse)
+    gains.last.bias.data[:] = torch.tensor([0.0, 0, 0, -1, 0, 0, 0])
+    lowered = gains(photo, network, weights, missing)
+    band = other - bands.expand(bands.shrink(other))
+    torch.testing.assert_close(lowered[..., :28], -band[..., :28])
+    assert not lowered[..., 36:].any()
+    weights[bands.FEATURES].fill_(0)
+    assert not gains(photo, network, weights, missing).any()
+
+
+def test_gains_learn_to_undo_a_blur(inputs):
+    """Of a face alone, and of none of its neighbours in the batch."""
+    torch.manual_seed(0)
+    sharp = torch.nn.functional.avg_pool2d(torch.randn(8, 1, 66, 66), 3, 1).repeat(1, 3, 1, 1)
+    sigmas = torch.linspace(0.6, 1.2, 8).tolist()
+    pairs = zip(sharp.numpy(), sigmas, strict=True)
+    soft = torch.from_numpy(
+        np.stack([cv2.GaussianBlur(i.transpose(1, 2, 0), (0, 0), s).transpose(2, 0, 1) for i, s in pairs])
+    )
+    weights = [torch.full((8, 2, side, side), 0.5) for side in (32, 32, 16, 8, 4, 2)]
+    gains, missing = build_network(OPTIONS).gains, torch.ones(8, 1, 32, 32)
+    optimiser = torch.optim.Adam(gains.parameters(), 1e-2)
+    for _ in range(150):
+        result = soft + gains(soft, torch.zeros_like(soft), weights, missing)
+        loss = (result - sharp).square().mean()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    assert loss < 0.4 * (soft - sharp).square().mean()
+    alone = gains(soft[:1], torch.zeros_like(soft[:1]), [weight[:1] for weight in weights], missing[:1])
+    torch.testing.assert_close(alone, gains(soft, torch.zeros_like(soft), weights, missing)[:1], rtol=1e-4, atol=1e-5)

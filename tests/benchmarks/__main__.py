@@ -1,6 +1,6 @@
 """Measures everything, or the parts that are named, and prints the table; docs/speed.md has the newest of each machine.
 
-python -m tests.benchmarks [network] [evidence] [training] [degradation] [paste] [command] [runs] [scaling]
+python -m tests.benchmarks [PART ...], the parts being those of PARTS
 """
 
 import argparse
@@ -11,9 +11,12 @@ from pathlib import Path
 import torch
 
 from tests.benchmarks import paste_benchmark
+from tests.benchmarks.cluster_benchmark import cluster_rows
 from tests.benchmarks.command_benchmark import command_rows
 from tests.benchmarks.degradation_benchmark import degradation_rows
 from tests.benchmarks.evidence_benchmark import evidence_rows
+from tests.benchmarks.film_benchmark import film_rows
+from tests.benchmarks.light_benchmark import light_rows
 from tests.benchmarks.network_benchmark import network_rows
 from tests.benchmarks.row import HEADER, Row
 from tests.benchmarks.runs_benchmark import runs_rows
@@ -78,8 +81,11 @@ PARTS = {
     'degradation': _degradation,
     'paste': _paste,
     'command': command_rows,
+    'light': light_rows,
     'runs': runs_rows,
+    'films': film_rows,
     'scaling': scaling_rows,
+    'cluster': cluster_rows,
 }
 
 if __name__ == '__main__':

@@ -177,7 +177,7 @@ def doors():
     from daefr_arch.faces.detector import build_detector
     from daefr_arch.metrics.feature_statistics import FeatureStatistics
     from daefr_arch.metrics.fid_metric import build_inception
-    from daefr_arch.restoration.background import RealESRGANUpsampler
+    from daefr_arch.restoration.real_esrgan import RealESRGANUpsampler
 
     network = build_network(OPTIONS)
     layer = torch.nn.Linear(4, 1)

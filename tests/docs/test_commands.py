@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from argparse import ArgumentParser, _SubParsersAction
 from pathlib import Path
 
 import pytest
@@ -30,8 +31,14 @@ def _arguments(line: str) -> list[str] | None:
 
 
 def _flags(command: str) -> set[str]:
-    subparsers = next(action for action in build_parser(command)._actions if action.choices)
-    return set(subparsers.choices[command]._option_string_actions)
+    """Of the command, and of its steps where it has some."""
+    parsers = [_steps(build_parser(command))[command]]
+    parsers += _steps(parsers[0]).values()
+    return {flag for parser in parsers for flag in parser._option_string_actions}
+
+
+def _steps(parser: ArgumentParser) -> dict[str, ArgumentParser]:
+    return next((dict(action.choices) for action in parser._actions if isinstance(action, _SubParsersAction)), {})
 
 
 def test_pages_show_commands():

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from daefr_arch.faces.fusion import EvidenceFusion
+from daefr_arch.faces.torch_fusion import TorchFusion
 
 # of the embedded detector in `astronaut()`, as facexlib's own decoding gives them
 ASTRONAUT_LANDMARKS = np.array(
@@ -66,9 +67,9 @@ class ShownShare(nn.Module):
 
 def nothing_shown() -> EvidenceFusion:
     """A fusion that takes the network's face for all of it."""
-    return EvidenceFusion(ShownShare())
+    return EvidenceFusion(TorchFusion(ShownShare()))
 
 
 def all_shown() -> EvidenceFusion:
     """A fusion that keeps every face."""
-    return EvidenceFusion(ShownShare(-50.0))
+    return EvidenceFusion(TorchFusion(ShownShare(-50.0)))

@@ -1,8 +1,9 @@
 import pytest
 import torch
+from torch.nn import functional as F
 
 from daefr_arch.archs import bands
-from daefr_arch.faces.band_fusion import corrected, mix, tone_like, with_texture
+from daefr_arch.faces.band_fusion import CHROMA_SIDE, _tone_curve, corrected, mix, tone_like, with_texture
 from daefr_arch.io.tensors import to_tensor
 from tests.data.faces import face
 
@@ -60,15 +61,13 @@ def test_a_correction_counts_in_full_where_features_are_evidence_and_without_its
 def test_texture_brings_a_mixture_of_unlike_textures_to_their_energy():
     generator = torch.Generator().manual_seed(0)
     a, b = (torch.randn(1, 1, 128, 128, generator=generator).expand(-1, 3, -1, -1) * 0.1 for _ in range(2))
-    weights = constant([0.5] * 2 + [0.0] * 4)  # without coarser evidence all texture is aimed at
+    weights = constant([0.5] * 6)
     mixed = mix(a, b, weights)
-    energies = [
-        [part.square().mean() for part in bands.split(image)]
-        for image in (mixed, with_texture(mixed, a, b, weights), a)
-    ]
-    for plain, textured, unmixed in zip(*(energy[:2] for energy in energies), strict=True):
-        assert plain < 0.6 * unmixed
-        assert 0.65 * unmixed < textured < 1.1 * unmixed
+    plain, textured, unmixed = (
+        bands.upper_half(image).square().mean() for image in (mixed, with_texture(mixed, a, b, weights), a)
+    )
+    assert plain < 0.6 * unmixed
+    assert 0.65 * unmixed < textured < 1.1 * unmixed
 
 
 def test_texture_is_left_alone_where_the_photo_shows_all_or_none_is_missing(photo, network):
@@ -76,7 +75,7 @@ def test_texture_is_left_alone_where_the_photo_shows_all_or_none_is_missing(phot
     assert torch.equal(with_texture(soft, photo, network, constant([1.0] * 6)), soft)
     assert torch.allclose(with_texture(network, photo, network, constant([0.0] * 6)), network, atol=1e-5)
     added = with_texture(soft, photo, network, constant([0.0] * 6))
-    assert bands.split(added)[0].square().mean() > 1.3 * bands.split(soft)[0].square().mean()
+    assert bands.upper_half(added).square().mean() > 1.3 * bands.upper_half(soft).square().mean()
 
 
 def test_weights_of_one_place_leave_the_others_alone(photo, network):
@@ -86,6 +85,19 @@ def test_weights_of_one_place_leave_the_others_alone(photo, network):
     changed = (mix(photo, network, weights) - photo).abs().amax(1)[0]
     assert changed[:, :28].max() > 0.05
     assert changed[:, 48:].max() < 1e-4
+
+
+def test_tone_curves_are_the_least_squares(photo):
+    """Also of faded photos, whose powers of the luma are all but alike."""
+    for contrast, tolerance in ((1, 1e-5), (0.05, 1e-5), (0.01, 2e-5)):
+        luma = bands.to_ycc(photo)[:, :1] * contrast + 0.4
+        chroma = torch.cat((0.2 * luma.square() - 0.1 * luma, 0.05 - 0.3 * luma), 1)
+        ycc = torch.cat((luma, chroma + torch.randn_like(chroma) * 0.02 * contrast), 1)
+        small = F.adaptive_avg_pool2d(ycc.double(), CHROMA_SIDE).flatten(2)
+        powers = torch.stack([small[:, 0] ** power for power in range(3)], 2)
+        expected = powers @ torch.linalg.lstsq(powers, small[:, 1:].mT, driver='gelsd').solution
+        _, curve = _tone_curve(ycc)
+        assert torch.allclose(curve(small[:, :1].float()).mT.double(), expected, atol=tolerance)
 
 
 def test_a_network_in_colour_gets_the_tones_of_a_grey_or_sepia_photo(photo, network):

@@ -7,7 +7,7 @@ from facexlib.parsing.parsenet import ParseNet
 
 from daefr_arch import DAEFRRestorer
 from daefr_arch.errors import WeightsError
-from daefr_arch.faces.face_mask import FaceParser
+from daefr_arch.faces.face_parser import FaceParser
 from tests.faces.photos import FakeNetwork, astronaut, nothing_shown
 
 

@@ -6,10 +6,11 @@ import pytest
 import torch
 from basicsr.archs import build_network
 
-from daefr_arch.checkpoints import load_network
 from daefr_arch.data.degradation import compress_jpeg
 from daefr_arch.errors import InputError
 from daefr_arch.faces.fusion import GUESSED, KEPT, REPAIRED, SIDE, EvidenceFusion, FaceEvidence
+from daefr_arch.faces.torch_fusion import TorchFusion
+from daefr_arch.restoration.face_restorer import load_fusion
 from tests.faces.photos import astronaut
 
 
@@ -41,7 +42,7 @@ def stranger(sharp):
 
 @pytest.fixture(scope='module')
 def fusion():
-    return EvidenceFusion(*(load_network(name, offline=True) for name in ('daefr-evidence', 'daefr-harmoniser')))
+    return load_fusion(offline=True)
 
 
 def mean_change(result):
@@ -60,7 +61,7 @@ def test_the_less_a_photo_shows_the_less_is_evidence(fusion, photos):
 
 def test_a_kept_face_is_untouched(fusion, sharp, stranger):
     full = FaceEvidence(
-        tuple(torch.full((2, side, side), -8.0) for side in (128, 128, 64, 32, 16, 8)), *[(1.0,) * 6] * 2, KEPT
+        tuple(np.full((2, side, side), -8.0, np.float32) for side in (128, 128, 64, 32, 16, 8)), *[(1.0,) * 6] * 2, KEPT
     )
     for fidelity in (None, 0.5, 1):
         (result,) = fusion.fuse([sharp], [stranger], fidelity=fidelity, evidence=[full])
@@ -141,7 +142,7 @@ def test_blocks_of_jpeg_are_no_evidence(fusion, sharp):
 
 def test_without_a_harmoniser_the_mixture_is_bare(photos, stranger):
     torch.manual_seed(0)
-    bare = EvidenceFusion(build_network({'type': 'DAEFREvidence'}))
+    bare = EvidenceFusion(TorchFusion(build_network({'type': 'DAEFREvidence'})))
     (result,) = bare.fuse([photos['small']], [stranger], fidelity=0)
     assert np.abs(result.face.astype(int) - stranger).max() <= 1
 

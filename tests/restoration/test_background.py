@@ -5,7 +5,8 @@ import torch
 from basicsr.archs.rrdbnet_arch import RRDBNet
 
 from daefr_arch.errors import InputError, WeightsError
-from daefr_arch.restoration.background import TILE_OVERLAP, RealESRGANUpsampler, enlarge_photo
+from daefr_arch.restoration.background import enlarge_photo
+from daefr_arch.restoration.real_esrgan import TILE_OVERLAP, RealESRGANUpsampler
 from tests.faces.photos import astronaut
 
 

@@ -14,10 +14,10 @@ from torch import nn
 
 from daefr_arch import DAEFRRestorer
 from daefr_arch.faces.detector import build_detector
-from daefr_arch.faces.face_mask import FaceParser
+from daefr_arch.faces.face_parser import FaceParser
 from daefr_arch.faces.retinaface import prior_boxes
 from daefr_arch.metrics.face_embedding import ArcFaceEmbedder
-from daefr_arch.restoration.background import RealESRGANUpsampler
+from daefr_arch.restoration.real_esrgan import RealESRGANUpsampler
 from tests.faces.photos import astronaut
 
 

@@ -10,6 +10,7 @@ from daefr_arch import DAEFRRestorer
 from daefr_arch.errors import InputError, WeightsError
 from daefr_arch.faces.detector import DetectedFace
 from daefr_arch.faces.fusion import EvidenceFusion
+from daefr_arch.faces.torch_fusion import TorchFusion
 from daefr_arch.restoration.restorer import DAEFRRestorer as Restorer
 from daefr_arch.runtime.face_network import FaceNetwork
 from tests.faces.photos import (
@@ -263,7 +264,7 @@ def test_failed_face_is_never_returned() -> None:
 
 
 def test_evidence_that_is_not_finite_is_no_evidence() -> None:
-    failing = restorer(fusion=EvidenceFusion(ShownShare(float('nan'))), upscale=1)
+    failing = restorer(fusion=EvidenceFusion(TorchFusion(ShownShare(float('nan')))), upscale=1)
     _, faces, restored = failing.enhance(astronaut())
     assert faces == []
     np.testing.assert_array_equal(restored, astronaut())
@@ -286,7 +287,7 @@ def test_the_photo_given_is_not_painted_into() -> None:
 
 
 def test_weight_goes_from_the_network_to_the_photo() -> None:
-    some = restorer(FakeNetwork(brightness=0.4), fusion=EvidenceFusion(ShownShare(-1.0)))
+    some = restorer(FakeNetwork(brightness=0.4), fusion=EvidenceFusion(TorchFusion(ShownShare(-1.0))))
     faces = [some.enhance(astronaut(), weight=weight)[1][0].mean() for weight in (0, 0.25, 0.5, None, 1)]
     crop = some.enhance(astronaut())[0][0].mean()
     assert faces[0] > faces[1] > faces[2] == faces[3] > faces[4] > crop

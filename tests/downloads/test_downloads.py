@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from daefr_arch.checkpoints import downloads, transfer
 from daefr_arch.commands.cli import main
 from daefr_arch.commands.exit_codes import FAILED, OK
+from daefr_arch.downloads import transfer
+from daefr_arch.downloads import weight_file as downloads
 from daefr_arch.errors import WeightsError
 
 CONTENT = bytes(range(256)) * 5000

@@ -9,7 +9,7 @@ import requests
 from filelock import FileLock
 from tqdm import tqdm
 
-from daefr_arch.checkpoints.foreign_files import kind_of_page
+from daefr_arch.downloads.kind_of_page import kind_of_page
 from daefr_arch.errors import WeightsError
 from daefr_arch.io.file_hash import file_sha256
 

@@ -5,12 +5,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import requests
-import urllib3
 import yaml
 
-from daefr_arch.checkpoints.transfer import download
 from daefr_arch.errors import WeightsError
+from daefr_arch.torch_extra import TORCH_EXTRA
 
 
 @dataclass(frozen=True)
@@ -77,6 +75,15 @@ def fetch(name: str, *, offline: bool = False) -> Path:
         raise WeightsError(f'{name} ({entry.what}) cannot be downloaded: put the file at {path}')
     if offline:
         raise WeightsError(f'{name} is not at hand and --offline was given: put {entry.url} at {path}')
+    try:
+        import requests
+        import urllib3
+
+        from daefr_arch.downloads.transfer import download
+    except ImportError as error:
+        raise WeightsError(
+            f'{name} is not at hand, and to download it needs {error.name}: {TORCH_EXTRA}, or put {entry.url} at {path}'
+        ) from error
     try:
         download(entry.url, path, sha256=entry.sha256, size=entry.size, at_most=entry.at_most)
     except (requests.RequestException, urllib3.exceptions.HTTPError, UnicodeError, OSError) as error:

@@ -1,0 +1,1 @@
+"""Millions of photos: a manifest in shards, workers on many machines, and a proof that nothing is lost or twice."""
