@@ -22,8 +22,9 @@ class Limits(NamedTuple):
     psnr: float
 
 
-# float32 sums in another order, which a code between two equally likely ones can turn over: that alone costs PSNR
-LIMITS = {'fp32': Limits(0.999, 50.0), 'mixed': Limits(0.98, 30.0)}
+# sums in another order, and rounding, turn codes over that are hardly likelier than others: each costs PSNR, while a
+# wrong graph has hardly a code and 15 dB
+LIMITS = {'fp32': Limits(0.999, 50.0), 'mixed': Limits(0.98, 25.0)}
 # faces at once, and the strength of the LQ control: the example that is exported has two
 PASSES = ((1, 0.0), (3, 1.0), (8, 0.5))
 MOST_FACES = max(batch for batch, _ in PASSES)

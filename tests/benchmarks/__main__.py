@@ -18,6 +18,7 @@ from tests.benchmarks.evidence_benchmark import evidence_rows
 from tests.benchmarks.film_benchmark import film_rows
 from tests.benchmarks.light_benchmark import light_rows
 from tests.benchmarks.network_benchmark import network_rows
+from tests.benchmarks.onnx_benchmark import onnx_rows
 from tests.benchmarks.row import HEADER, Row
 from tests.benchmarks.runs_benchmark import runs_rows
 from tests.benchmarks.scaling_benchmark import scaling_rows
@@ -77,6 +78,7 @@ def _paste() -> list[Row]:
 PARTS = {
     'network': network_rows,
     'evidence': evidence_rows,
+    'onnx': onnx_rows,
     'training': training_rows,
     'degradation': _degradation,
     'paste': _paste,

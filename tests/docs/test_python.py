@@ -9,6 +9,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import onnx
 import pytest
 from basicsr.archs import build_network
 from skimage.data import astronaut
@@ -33,6 +34,7 @@ def place(tmp_path, monkeypatch):
     for file in ('photo.jpg', 'photos/astronaut.png'):
         cv2.imwrite(str(tmp_path / file), np.ascontiguousarray(astronaut()[..., ::-1]))
     write_film(tmp_path / 'film.mp4', 3, faces=False)
+    _write_onnx(tmp_path / 'model.onnx')
     (tmp_path / 'options').mkdir()
     for folder in (path for path in (ROOT / 'options').iterdir() if path.is_dir()):
         (tmp_path / 'options' / folder.name).symlink_to(folder)
@@ -40,6 +42,26 @@ def place(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     return tmp_path
+
+
+def _write_onnx(path: Path) -> None:
+    """An exported DAEFR by its names and shapes, which computes nothing: the export itself has its own tests."""
+    shape = ['batch', 3, 256, 256]
+    nodes = [
+        onnx.helper.make_node('Identity', ['image'], ['restored']),
+        onnx.helper.make_node('Cast', ['weight'], ['code_index'], to=onnx.TensorProto.INT64),
+    ]
+    inputs = [
+        onnx.helper.make_tensor_value_info('image', onnx.TensorProto.FLOAT, shape),
+        onnx.helper.make_tensor_value_info('weight', onnx.TensorProto.FLOAT, [1]),
+    ]
+    outputs = [
+        onnx.helper.make_tensor_value_info('restored', onnx.TensorProto.FLOAT, shape),
+        onnx.helper.make_tensor_value_info('code_index', onnx.TensorProto.INT64, [1]),
+    ]
+    graph = onnx.helper.make_graph(nodes, 'stand_in', inputs, outputs)
+    opset = onnx.helper.make_opsetid('', 21)
+    onnx.save(onnx.helper.make_model(graph, ir_version=10, opset_imports=[opset]), path)
 
 
 def _write(page: Path, language: str, place: Path) -> list[Block]:
