@@ -20,7 +20,7 @@ from daefr_arch.comparison.page_films import films_data
 from daefr_arch.errors import InputError, WeightsError
 from daefr_arch.faces import detector
 from daefr_arch.io.image_file import read_image
-from daefr_arch.restoration import restorer
+from daefr_arch.restoration import backend
 from daefr_arch.video.film_options import FilmOptions
 from daefr_arch.video.restore_video import restore_video
 from tests.comparison.conftest import OPTIONS
@@ -35,7 +35,7 @@ def found(monkeypatch):
     """The detector of bright discs, few stills, and nothing but the network's face, so that it is quick."""
     discs = DiscDetector()
     monkeypatch.setattr(comparison, 'load_fusion', lambda *args, **kwargs: nothing_shown())
-    monkeypatch.setattr(restorer, 'load_fusion', lambda *args, **kwargs: nothing_shown())
+    monkeypatch.setattr(backend, 'load_fusion', lambda *args, **kwargs: nothing_shown())
     monkeypatch.setattr(detector, 'build_detector', lambda *args, **kwargs: discs)
     monkeypatch.setattr(film_stills, 'COUNT', 2)
     return discs
