@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from daefr_arch.archs import bands
 
-LARGEST_GAIN = 4.0  # of texture
+LARGEST_GAIN = 1.6  # of texture
 SOFTER = 0.2  # where features are evidence, the energy that the network lacks of faces: its texture is soft
 # of the network's finest colours, what is left out where features are evidence: more often specks than true
 COLOUR_SHARE, COLOUR_BANDS = 0.7, 2
