@@ -30,5 +30,7 @@ CODECS = ('h264', 'h265', 'av1', 'vp9', 'ffv1', 'prores')
 STEADINESS = 0.6  # of restored faces over time, in [0, 1]; more is steadier and softer
 MAX_PIXELS = 150_000_000  # of an image that is read
 
+SHARD_SIZE = 1000  # photos that are done, or not done, together on many machines
+
 # path through encoder, codebook and decoder (Fig. 6) -> (domain of the encoder, domain of codebook and decoder)
 CODEBOOK_PATHS = {'hq': ('hq', 'hq'), 'lq': ('lq', 'lq'), 'hybrid': ('lq', 'hq')}

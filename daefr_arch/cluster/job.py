@@ -6,13 +6,13 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from daefr_arch.choices import SHARD_SIZE
 from daefr_arch.cluster.listing import list_photos
 from daefr_arch.cluster.store import Store, absolute, is_local, local_path, open_store
 from daefr_arch.cluster.tables import manifest_table, read_manifest
 from daefr_arch.errors import InputError, UsageError
 from daefr_arch.version import __version__
 
-SHARD_SIZE = 1000
 LAYOUT = 1  # of a job's files; another one is not read
 _JOB = 'job.json'
 

@@ -8,12 +8,12 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from daefr_arch import choices
-from daefr_arch.commands.arguments import add_has_aligned, add_input, count, upscale
+from daefr_arch.commands.arguments import add_input, count
 from daefr_arch.commands.restorer_arguments import (
-    add_background_arguments,
-    add_detection_arguments,
+    add_face_arguments,
     add_model_arguments,
-    add_weight,
+    add_photo_arguments,
+    add_photo_file_arguments,
     build_restorer,
 )
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 _logger = logging.getLogger(__name__)
 
 GO_ON = 'the same command goes on'
-SHARD_SIZE = 1000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _add_prepare(parser: argparse.ArgumentParser) -> None:
     add_input(parser, 'folder of photos, with those below it, or address such as s3://bucket/folder')
     _add_output(parser, 'folder or address of the job and its results')
-    parser.add_argument('--shard_size', type=count, default=SHARD_SIZE, metavar='N', help='photos of a shard')
+    parser.add_argument('--shard_size', type=count, default=choices.SHARD_SIZE, metavar='N', help='photos of a shard')
 
 
 def _add_output(parser: argparse.ArgumentParser, what: str) -> None:
@@ -60,35 +59,10 @@ def _add_output(parser: argparse.ArgumentParser, what: str) -> None:
 def _add_run(parser: argparse.ArgumentParser) -> None:
     _add_output(parser, 'of a job that was prepared')
     _add_workers(parser.add_argument_group('workers'))
-    faces = parser.add_argument_group('faces')
-    add_has_aligned(faces)
-    faces.add_argument('--only_center_face', action='store_true', help='restore only the face nearest to the centre')
-    add_weight(faces)
-    add_detection_arguments(faces)
-    faces.add_argument(
-        '--identity_weights', metavar='FILE', help='ONNX face embedding: the rows say how similar faces stay'
-    )
+    add_face_arguments(parser.add_argument_group('faces'))
     photo = parser.add_argument_group('whole photo')
-    photo.add_argument(
-        *('-s', '--upscale'),
-        type=upscale,
-        default=choices.UPSCALE,
-        metavar='SCALE',
-        help='size of the result over that of the photo',
-    )
-    add_background_arguments(photo)
-    photo.add_argument(
-        '--face_upsample', action='store_true', help='enlarge restored faces with --bg_upsampler before pasting'
-    )
-    photo.add_argument(
-        '--ext',
-        choices=('auto', 'png', 'jpg', 'webp'),
-        default='auto',
-        help="format of the results; auto: the photo's, png where that is none of these",
-    )
-    photo.add_argument(
-        '--max_pixels', type=count, default=choices.MAX_PIXELS, metavar='N', help='larger photos are refused'
-    )
+    add_photo_arguments(photo)
+    add_photo_file_arguments(photo)
     add_model_arguments(parser.add_argument_group('model'))
 
 
@@ -152,9 +126,12 @@ def _run(args: argparse.Namespace) -> int:
         extension=args.ext,
         max_pixels=args.max_pixels,
     )
+    # workers have other working folders
     for name in ('model_path', 'detection_weights', 'parse_weights', 'bg_weights', 'identity_weights'):
-        if getattr(args, name):  # workers have other working folders
+        if getattr(args, name):
             setattr(args, name, os.path.abspath(getattr(args, name)))
+    if args.model.endswith('.onnx'):
+        args.model = os.path.abspath(args.model)
     worker = ShardWorker(args.output, options, functools.partial(build_restorer, args), threads=args.threads)
     with _workers(args, worker) as schedule:
         result = run_job(args.output, schedule, share=args.shard or (0, 1), check=worker.start, progress=True)

@@ -6,19 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from daefr_arch import choices
-from daefr_arch.commands.arguments import (
-    add_has_aligned,
-    add_input,
-    add_output,
-    count,
-    output_file,
-    upscale,
-)
+from daefr_arch.commands.arguments import add_input, add_output, output_file
 from daefr_arch.commands.restorer_arguments import (
-    add_background_arguments,
-    add_detection_arguments,
+    add_face_arguments,
     add_model_arguments,
-    add_weight,
+    add_photo_arguments,
+    add_photo_file_arguments,
     build_restorer,
 )
 
@@ -36,49 +29,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of the command."""
     add_input(parser, 'image, film, folder or glob')
     add_output(parser, 'made if missing', default='results')
-    _add_face_arguments(parser.add_argument_group('faces'))
-    _add_photo_arguments(parser.add_argument_group('whole photo'))
-    add_model_arguments(parser.add_argument_group('model'))
-    _add_file_arguments(parser.add_argument_group('files'))
-
-
-def _add_face_arguments(group: argparse._ArgumentGroup) -> None:
-    add_has_aligned(group)
-    group.add_argument('--only_center_face', action='store_true', help='restore only the face nearest to the centre')
-    add_weight(group)
-    add_detection_arguments(group)
-    group.add_argument(
-        '--identity_weights', metavar='FILE', help='ONNX face embedding: the report says how similar faces stay'
-    )
-
-
-def _add_photo_arguments(group: argparse._ArgumentGroup) -> None:
-    group.add_argument(
-        *('-s', '--upscale'),
-        type=upscale,
-        default=choices.UPSCALE,
-        metavar='SCALE',
-        help='size of the result over that of the input',
-    )
-    add_background_arguments(group)
-    group.add_argument(
-        '--face_upsample', action='store_true', help='enlarge restored faces with --bg_upsampler before pasting'
-    )
-    group.add_argument('--draw_box', action='store_true', help='draw the boxes of the faces into the result')
-    group.add_argument(
+    add_face_arguments(parser.add_argument_group('faces'))
+    photo = parser.add_argument_group('whole photo')
+    add_photo_arguments(photo)
+    photo.add_argument('--draw_box', action='store_true', help='draw the boxes of the faces into the result')
+    photo.add_argument(
         '--evidence_map', action='store_true', help='also write pictures of what is evidence and what is a guess'
     )
+    add_model_arguments(parser.add_argument_group('model'))
+    _add_file_arguments(parser.add_argument_group('files'))
 
 
 def _add_file_arguments(group: argparse._ArgumentGroup) -> None:
     group.add_argument('--layout', choices=choices.LAYOUTS, default='codeformer', help='names of the output folders')
     group.add_argument('--suffix', help='appended to the names of restored faces and photos')
-    group.add_argument(
-        '--ext',
-        choices=('auto', 'png', 'jpg', 'webp'),
-        default='auto',
-        help="format of the whole photo; auto: the input's, png where that is none of these. Faces are png",
-    )
+    add_photo_file_arguments(group)
     group.add_argument(
         '--report',
         type=output_file,
@@ -89,13 +54,6 @@ def _add_file_arguments(group: argparse._ArgumentGroup) -> None:
     existing.add_argument('--overwrite', action='store_true', help='replace results that exist (else: an error)')
     existing.add_argument(
         '--skip_existing', action='store_true', help='leave out inputs whose result exists and is reported'
-    )
-    group.add_argument(
-        '--max_pixels',
-        type=count,
-        default=choices.MAX_PIXELS,
-        metavar='N',
-        help='larger images are refused (decompression bombs)',
     )
 
 

@@ -8,10 +8,13 @@ from daefr_arch.commands.arguments import (
     add_batch_size,
     add_detection_model,
     add_device,
+    add_has_aligned,
     add_offline,
+    count,
     count_or_none,
     number,
     share,
+    upscale,
 )
 
 if TYPE_CHECKING:
@@ -49,6 +52,49 @@ def add_weight(group: argparse._ArgumentGroup) -> None:
         metavar='W',
         help="fidelity: 0 for the network's face alone, 1 for all of the photo that could be evidence; if not given, "
         'each band of each place is taken from the photo as far as it shows the face',
+    )
+
+
+def add_face_arguments(group: argparse._ArgumentGroup) -> None:
+    """Adds which faces of photos are restored, and how."""
+    add_has_aligned(group)
+    group.add_argument('--only_center_face', action='store_true', help='restore only the face nearest to the centre')
+    add_weight(group)
+    add_detection_arguments(group)
+    group.add_argument(
+        '--identity_weights', metavar='FILE', help='ONNX face embedding: the report says how similar faces stay'
+    )
+
+
+def add_photo_arguments(group: argparse._ArgumentGroup) -> None:
+    """Adds how whole photos are made."""
+    group.add_argument(
+        *('-s', '--upscale'),
+        type=upscale,
+        default=choices.UPSCALE,
+        metavar='SCALE',
+        help='size of the result over that of the input',
+    )
+    add_background_arguments(group)
+    group.add_argument(
+        '--face_upsample', action='store_true', help='enlarge restored faces with --bg_upsampler before pasting'
+    )
+
+
+def add_photo_file_arguments(group: argparse._ArgumentGroup) -> None:
+    """Adds what is read and written."""
+    group.add_argument(
+        '--ext',
+        choices=('auto', 'png', 'jpg', 'webp'),
+        default='auto',
+        help="format of the whole photo; auto: the input's, png where that is none of these. Faces are png",
+    )
+    group.add_argument(
+        '--max_pixels',
+        type=count,
+        default=choices.MAX_PIXELS,
+        metavar='N',
+        help='larger images are refused (decompression bombs)',
     )
 
 

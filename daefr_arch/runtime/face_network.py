@@ -14,6 +14,7 @@ from daefr_arch.io.tensors import to_images, to_tensor
 from daefr_arch.runtime.cuda_graph import Forward, GraphedForward
 from daefr_arch.runtime.heap import freed_memory_kept
 from daefr_arch.runtime.precision import precision_context, resolve_device, stage_precisions
+from daefr_arch.runtime.restoration_network import check_faces
 from daefr_arch.runtime.staged_network import StagedNetwork
 
 _logger = logging.getLogger(__name__)
@@ -90,10 +91,7 @@ class FaceNetwork:
         Such a face, or in a DAEFR one whose features or logits are not finite, was tried once more in float32. Faces go
         through the network in batches, which are halved when memory runs out.
         """
-        for face in faces:
-            if face.shape != (self.face_size, self.face_size, 3) or face.dtype != np.uint8:
-                expected = f'({self.face_size}, {self.face_size}, 3)'
-                raise InputError(f'expected aligned faces {expected} BGR uint8, got {face.dtype} {face.shape}')
+        check_faces(faces, self.face_size)
         restored: list[np.ndarray | None] = []
         while len(restored) < len(faces):
             batch = faces[len(restored) : len(restored) + self.batch_size]

@@ -10,6 +10,7 @@ from daefr_arch.downloads import manifest
 from daefr_arch.errors import InputError, WeightsError
 from daefr_arch.io.planes import to_pictures, to_planes
 from daefr_arch.runtime.onnx_graph import OnnxGraph, shipped_graph
+from daefr_arch.runtime.restoration_network import check_faces
 
 DEFAULT_MODEL = 'daefr-lite'
 # names of the input in the project's files, and in those for programs that load CodeFormer's
@@ -64,10 +65,7 @@ class OnnxFaceNetwork:
 
     def restore(self, faces: Sequence[np.ndarray], *, s_lq: float | None = None) -> list[np.ndarray | None]:
         """Restores faces (R, R, 3) BGR uint8; returns as many of the same kind, None for one that is not finite."""
-        for face in faces:
-            if face.shape != (self.face_size, self.face_size, 3) or face.dtype != np.uint8:
-                expected = f'({self.face_size}, {self.face_size}, 3)'
-                raise InputError(f'expected aligned faces {expected} BGR uint8, got {face.dtype} {face.shape}')
+        check_faces(faces, self.face_size)
         if s_lq and not self.has_control:
             raise InputError(f'{self.graph.path.name}: s_lq needs a network with the control module')
         restored: list[np.ndarray | None] = []

@@ -12,6 +12,6 @@ def test_reference_equals_the_network() -> None:
     with torch.no_grad():
         restored, logits, _ = network(face)
     expected_restored, expected_logits = ReferenceNetwork(network)(face)
-    torch.testing.assert_close(logits, expected_logits, rtol=0, atol=1e-4)
-    torch.testing.assert_close(restored, expected_restored, rtol=0, atol=1e-4)
+    torch.testing.assert_close(logits, expected_logits, rtol=0, atol=3e-4)
+    torch.testing.assert_close(restored, expected_restored, rtol=0, atol=3e-4)
     assert logits.argmax(2).unique().numel() > 100

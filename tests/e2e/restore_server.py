@@ -23,7 +23,7 @@ def main() -> None:
     cv2.setNumThreads(1)
     fusion = nothing_shown()
     restorer = DAEFRRestorer(model_path=sys.argv[1], upscale=1, device='cpu', fusion=fusion, offline=True)
-    restore._build_restorer = lambda args: restorer
+    restore.build_restorer = lambda args: restorer
     _say('ready')
     for request in map(json.loads, sys.stdin):
         child = os.fork()

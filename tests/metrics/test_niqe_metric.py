@@ -57,7 +57,7 @@ def reference_niqe(bgr: np.ndarray) -> float:
 
 def test_agrees_with_the_second_implementation(sharp, degraded):
     for image in (sharp, degraded):
-        assert daefr_niqe(image) == pytest.approx(reference_niqe(image), rel=2e-3)
+        assert daefr_niqe(image) == pytest.approx(reference_niqe(image), rel=4e-3)
 
 
 def test_order_of_channels_matters(sharp):
