@@ -17,7 +17,6 @@ from daefr_arch.cluster.worker_process import WorkerProcess
 from daefr_arch.errors import StorageError, UsageError
 
 THREADS = 4  # of a worker without a GPU, where there are as many cores
-_DEATHS = 100  # of actors with one shard, after which the run fails; those of their processes do not count
 
 
 @dataclass(frozen=True)
@@ -103,6 +102,7 @@ def _counted(
 
 def _schedule(ray: Any, worker: ShardWorker, workers: Workers, shards: Sequence[int]) -> Iterator[dict[str, Any]]:
     ray.data.DataContext.get_current().enable_progress_bars = False
+    # Ray Data restarts actors that die, and gives them their shard again, without end
     outcomes = ray.data.from_items([{'shard': shard} for shard in shards], override_num_blocks=len(shards)).map_batches(
         _Actor,
         batch_size=1,
@@ -110,8 +110,6 @@ def _schedule(ray: Any, worker: ShardWorker, workers: Workers, shards: Sequence[
         compute=ray.data.ActorPoolStrategy(size=min(workers.count, len(shards)), max_tasks_in_flight_per_actor=1),
         num_cpus=workers.threads,
         num_gpus=workers.gpus,
-        max_restarts=-1,
-        max_task_retries=_DEATHS,
     )
     try:
         for row in outcomes.iter_rows():
