@@ -1,6 +1,5 @@
-"""Shared fixtures. The thread counts keep parallel test processes from fighting for the cores."""
+"""Shared fixtures, and which process runs which tests."""
 
-import os
 from collections.abc import Generator
 
 import cv2
@@ -8,13 +7,20 @@ import pytest
 import torch
 
 import daefr_arch  # noqa: F401  registers everything
+from tests.xdist_scheduler import Scheduling
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Scheduling:
+    """Of `--dist loadfile`."""
+    return Scheduling(config, log)
 
 
 @pytest.fixture(scope='session', autouse=True)
 def _threads():
-    threads = 1 if 'PYTEST_XDIST_WORKER' in os.environ else 2
-    torch.set_num_threads(threads)
-    cv2.setNumThreads(threads)
+    """One: most tensors of tests are small, and parallel processes would fight for the cores."""
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -139,16 +139,6 @@ class Restored(Dataset):
         return self.restorer.enhance(self.photos[index])[2]
 
 
-@pytest.fixture
-def one_thread():
-    """As in DataLoader's workers: sums of other orders can turn a code into another."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-@pytest.mark.usefixtures('one_thread')
 def test_a_restorer_works_in_spawned_workers():
     restorer = DAEFRRestorer(upscale=1, device='cpu', offline=True)
     photo = cv2.resize(astronaut()[:256, 96:352], (128, 128))

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from daefr_arch.archs.bands import FEATURES, MAPS, expand, join, resized, soften, split, to_ycc, upper_half
 from daefr_arch.archs.layers import check_image_batch
 
-FEATURES_GAIN = 2.0  # bands are raised and lowered where the features are evidence: in full from a weight of half on
+FEATURES_SHOWN = (0.4, 0.8)  # weights of the features from which on, and in full, bands are raised: no guess is
 RAISED_BANDS = 3  # the finest ones
 LEAST_ENERGY, LEAST_WEIGHT = 1e-7, 1e-4  # of which a logarithm is taken
 SCALE = 4.0  # of those
@@ -66,7 +66,8 @@ class FaceGains(nn.Module):
                 )
             ]
             total = join([*raised, torch.zeros_like(bands[-1])]) + upper * gains[-1]
-            features = (FEATURES_GAIN * weights[FEATURES][:, :1].float()).clamp(max=1)
+            least, most = FEATURES_SHOWN
+            features = ((weights[FEATURES][:, :1].float() - least) / (most - least)).clamp(0, 1)
             return resized(missing.float(), total.shape[2:]) * resized(features, total.shape[2:]) * total
 
     def _gains(self, bands: Sequence[Tensor], weights: Sequence[Tensor]) -> Tensor:

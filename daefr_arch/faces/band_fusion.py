@@ -9,7 +9,8 @@ from torch.nn import functional as F
 
 from daefr_arch.archs import bands
 
-LARGEST_GAIN = 1.6  # of texture
+LARGEST_GAIN = 2.5  # of texture: with more, what is left of noise becomes dots along edges
+SHARE_POWER = 4  # a photo with less texture than the network's face is to have it, unless nearly all of it is its own
 SOFTER = 0.2  # where features are evidence, the energy that the network lacks of faces: its texture is soft
 # of the network's finest colours, what is left out where features are evidence: more often specks than true
 COLOUR_SHARE, COLOUR_BANDS = 0.7, 2
@@ -61,9 +62,11 @@ def with_texture(image: Tensor, photo: Tensor, network: Tensor, weights: Sequenc
     own, of_photo, of_network = (bands.upper_half(bands.to_ycc(each)[:, :1]) for each in (image, photo, network))
     share, likeness = (bands.resized(weights[band][:, :1], own.shape[2:]) for band in (0, bands.FEATURES))
     energy, *parts = (bands.smooth(bands.smooth(each.square())) for each in (own, of_photo, of_network))
-    promised = share * parts[0] + (1 - share) * (1 + SOFTER * likeness) * parts[1]
+    most = share**SHARE_POWER
+    of_face = (1 + SOFTER * likeness) * parts[1]
+    promised = of_face + torch.maximum(share * (parts[0] - of_face), most * (parts[0] - of_face))
     gain = ((promised + SMALL) / (energy + SMALL)).sqrt().clamp(1.0, LARGEST_GAIN)
-    return image + own * (gain - 1) * (1 - share)
+    return image + own * (gain - 1) * (1 - most)
 
 
 def tone_like(network: Tensor, photo: Tensor) -> Tensor:

@@ -1,11 +1,8 @@
 """The four tables at tiny size, run once by `daefr ablate` in a folder of their own."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-import torch
 
 from daefr_arch.ablation import ablation
 from daefr_arch.commands.cli import main
@@ -15,23 +12,8 @@ from tests.models.stages import write_faces
 DEGRADATION = ('--blur_kernel_size', '5', '--blur_sigma', '0.5', '1.5', '--downsample_range', '1.5', '3')
 
 
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Tensors of 32x32 pixels gain nothing from threads."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    with _one_thread():
-        yield
-
-
 @pytest.fixture(scope='session')
-def datasets(_threads, tmp_path_factory) -> Path:
+def datasets(tmp_path_factory) -> Path:
     """A working directory with `datasets/tiny`, four real faces, and `datasets/tiny_test`, made as the tables say."""
     folder = tmp_path_factory.mktemp('ablation')
     with pytest.MonkeyPatch.context() as patch:
@@ -46,7 +28,7 @@ def datasets(_threads, tmp_path_factory) -> Path:
 def tiny_tables(datasets) -> TinyTables:
     tables = TinyTables(datasets)
     run_training = ablation.run_training
-    with pytest.MonkeyPatch.context() as patch, _one_thread():
+    with pytest.MonkeyPatch.context() as patch:
         patch.chdir(datasets)
         for table in TABLES:
             trained = tables.trained.setdefault(table, [])

@@ -91,7 +91,7 @@ def test_gains_learn_to_undo_a_blur(inputs):
     soft = torch.from_numpy(
         np.stack([cv2.GaussianBlur(i.transpose(1, 2, 0), (0, 0), s).transpose(2, 0, 1) for i, s in pairs])
     )
-    weights = [torch.full((8, 2, side, side), 0.5) for side in (32, 32, 16, 8, 4, 2)]
+    weights = [torch.full((8, 2, side, side), 0.8) for side in (32, 32, 16, 8, 4, 2)]
     gains, missing = build_network(OPTIONS).gains, torch.ones(8, 1, 32, 32)
     optimiser = torch.optim.Adam(gains.parameters(), 1e-2)
     for _ in range(150):

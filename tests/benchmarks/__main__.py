@@ -16,6 +16,7 @@ from tests.benchmarks.command_benchmark import command_rows
 from tests.benchmarks.degradation_benchmark import degradation_rows
 from tests.benchmarks.evidence_benchmark import evidence_rows
 from tests.benchmarks.film_benchmark import film_rows
+from tests.benchmarks.int8_benchmark import int8_rows
 from tests.benchmarks.light_benchmark import light_rows
 from tests.benchmarks.network_benchmark import network_rows
 from tests.benchmarks.onnx_benchmark import onnx_rows
@@ -79,6 +80,7 @@ PARTS = {
     'network': network_rows,
     'evidence': evidence_rows,
     'onnx': onnx_rows,
+    'int8': int8_rows,
     'training': training_rows,
     'degradation': _degradation,
     'paste': _paste,

@@ -36,7 +36,7 @@ def onnx_rows() -> list[Row]:
                 change(model, precision=precision, layout='daefr')
             path = Path(folder) / f'{precision}.onnx'
             path.write_bytes(model.SerializeToString())
-            session = _session(path)
+            session = onnx_session(path)
             seconds, baseline = alternate(
                 [lambda s=session: s.run(None, feed), lambda: in_torch.restore(faces[:BATCH], s_lq=S_LQ)], REPETITIONS
             )
@@ -47,7 +47,7 @@ def onnx_rows() -> list[Row]:
     return rows
 
 
-def _session(path: Path) -> onnxruntime.InferenceSession:
+def onnx_session(path: Path) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     return onnxruntime.InferenceSession(str(path), options, providers=['CPUExecutionProvider'])

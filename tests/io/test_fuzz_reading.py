@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.io.sample_files import sample_files
 
-MUTATIONS = 20_000
+MUTATIONS = 8_000
 SEED = 17
 MOST_GROWN = 500  # MiB, where files state up to a million pixels
 

@@ -79,8 +79,6 @@ def measured(request, tmp_path_factory):
     """Stage -> PSNR before its training, PSNR after it, PSNR of the degraded images; stages trained in a row."""
     work = tmp_path_factory.mktemp(request.param)
     write_faces(work / 'faces', SIDE)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # the tensors are small: a second thread mostly waits
     results = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(perceptual_distance.BUILDERS, 'vgg19', _small_network)
@@ -92,7 +90,6 @@ def measured(request, tmp_path_factory):
             torch.manual_seed(0)
             model, _ = train(options)
             results[stage] = before, *_restored(model, options)
-    torch.set_num_threads(threads)
     return results
 
 

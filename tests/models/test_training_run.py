@@ -28,14 +28,6 @@ RUN = [sys.executable, '-m', 'daefr_arch.train']
 TIMEOUT = 300
 
 
-@pytest.fixture(autouse=True)
-def _one_thread(_threads):
-    """Tensors of 32x32 pixels gain nothing from threads, and the launched processes have one."""
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(2)
-
-
 @pytest.fixture
 def options(tmp_path):
     """Six images in batches of two: an epoch has three iterations, so that states lie within epochs."""
