@@ -95,5 +95,4 @@ def _quantize(source: Path, path: Path, modules: Sequence[str], images: np.ndarr
         activation_type=QuantType.QUInt8,
         weight_type=QuantType.QInt8,
         nodes_to_quantize=convolutions,
-        extra_options={'CalibMaxIntermediateOutputs': 1},
     )
