@@ -30,6 +30,7 @@ DISTRIBUTIONS = {
     'skimage': 'scikit-image',
     'tensorboard': 'tb-nightly',
     'torch.utils.tensorboard': 'tb-nightly',
+    'xdist': 'pytest-xdist',
     'yaml': 'pyyaml',
 }
 BROUGHT_BY_TORCH = {'triton'}  # in the one version that fits it, where there is one; without it PyTorch computes
@@ -37,7 +38,7 @@ FOR_ANOTHER_PROGRAM = {('spandrel', 'daefr_arch/spandrel.py')}  # a module that 
 ONLY_WITH_ITS_EXTRA = {('starlette', 'daefr_arch/web/app.py')}  # imported as the server begins
 IN_A_PROCESS_OF_ITS_OWN = {'gfpgan'}  # the tests import it in a fresh interpreter
 # of `make lint`: commands, their plugins, and stubs
-TOOLS = {'mkdocs', 'pytest-xdist', 'mkdocstrings-python', 'mypy', 'ruff', 'types-pyyaml', 'types-requests'}
+TOOLS = {'mkdocs', 'mkdocstrings-python', 'mypy', 'ruff', 'types-pyyaml', 'types-requests'}
 
 
 def _requirements(lines: list[str]) -> dict[str, Requirement]:

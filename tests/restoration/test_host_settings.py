@@ -14,6 +14,7 @@ from torch import nn
 
 from daefr_arch import DAEFRRestorer
 from daefr_arch.archs.daefr_arch import DAEFR
+from daefr_arch.checkpoints import load_network, save_network
 from daefr_arch.faces import face_parser
 from daefr_arch.faces.detector import build_detector
 from daefr_arch.faces.face_parser import FaceParser
@@ -70,6 +71,8 @@ def parts(weights: Callable[[nn.Module], Path]) -> dict[str, Callable[[], np.nda
     parsenet = weights(ParseNet(in_size=PARSE_SIZE, out_size=PARSE_SIZE, parsing_ch=19))
     rrdbnet = weights(RRDBNet(num_in_ch=3, num_out_ch=3, scale=2, num_feat=8, num_block=1, num_grow_ch=4))
     backbone = weights(Backbone())
+    tiny = parsenet.with_name('tiny.safetensors')
+    save_network(tiny, DAEFR(**TINY_DAEFR).state_dict(), {'type': 'DAEFR', **TINY_DAEFR})
 
     def detect() -> np.ndarray:
         prior_boxes.cache_clear()
@@ -77,8 +80,7 @@ def parts(weights: Callable[[nn.Module], Path]) -> dict[str, Callable[[], np.nda
         return np.array([*found.box, found.score, *found.landmarks.ravel()])
 
     def restore(precision: str) -> np.ndarray:
-        torch.manual_seed(0)
-        restorer = DAEFRRestorer(DAEFR(**TINY_DAEFR), device='cpu', precision=precision, offline=True)
+        restorer = DAEFRRestorer(load_network(tiny), device='cpu', precision=precision, offline=True)
         return restorer.enhance(face, has_aligned=True)[1][0]
 
     return {
