@@ -78,6 +78,17 @@ def test_texture_is_left_alone_where_the_photo_shows_all_or_none_is_missing(phot
     assert bands.upper_half(added).square().mean() > 1.1 * bands.upper_half(soft).square().mean()
 
 
+def test_a_soft_photo_gets_texture_unless_nearly_all_of_it_is_its_own(photo, network):
+    soft = bands.expand(bands.shrink(photo))
+    before = bands.upper_half(soft).square().mean()
+    half, most = (
+        bands.upper_half(with_texture(soft, soft, network, constant([share] * 6))).square().mean() / before
+        for share in (0.5, 0.97)
+    )
+    assert half > 1.3
+    assert 1 < most < 1 + (half - 1) / 4
+
+
 def test_weights_of_one_place_leave_the_others_alone(photo, network):
     weights = [weight.clone() for weight in constant([1.0] * 6)]
     for weight in weights[:2]:

@@ -9,6 +9,8 @@ from daefr_arch.runtime.heap import freed_memory_kept
 # page faults of ten feature maps of 64 MiB, one after the other: before, inside and after
 FAULTS = """
 import resource
+import daefr_cli
+daefr_cli._created()  # as the console command does: PyTorch is not needed here
 from daefr_arch.runtime.heap import freed_memory_kept
 
 def faults():
