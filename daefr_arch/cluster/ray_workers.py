@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import signal
+import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from daefr_arch.cluster.worker import ShardWorker
 from daefr_arch.cluster.worker_process import WorkerProcess
 from daefr_arch.errors import StorageError, UsageError
 
+_PATIENCE = 10  # seconds until a machine has answered
 THREADS = 4  # of a worker without a GPU, where there are as many cores
 
 
@@ -63,6 +65,8 @@ def ray_workers(
         UsageError: Ray is not installed or not there, or has not as many cores or GPUs.
     """
     ray = load_ray()
+    if address:
+        _check_reachable(address)
     own = None if address else {'num_cpus': _cores() + 1, 'include_dashboard': False}  # one for Ray's own tasks
     os.environ.setdefault('RAY_USAGE_STATS_ENABLED', '0')  # it tells its makers nothing unless the user wants it to
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -80,6 +84,17 @@ def ray_workers(
         yield functools.partial(_schedule, ray, worker, counted)
     finally:
         ray.shutdown()
+
+
+def _check_reachable(address: str) -> None:
+    """Raises UsageError where nobody listens: Ray itself would try again for many minutes."""
+    host, _, port = address.removeprefix('ray://').rpartition(':')
+    if not port.isdigit():  # 'auto' and the like
+        return
+    try:
+        socket.create_connection((host.strip('[]'), int(port)), timeout=_PATIENCE).close()
+    except OSError as error:
+        raise UsageError(f'--address {address}: Ray cannot be reached: {error.strerror or error}') from error
 
 
 def _cores() -> int:

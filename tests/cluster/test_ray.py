@@ -2,15 +2,19 @@
 
 import os
 import signal
+import socket
 import threading
 import time
 from contextlib import suppress
+
+import pytest
 
 from daefr_arch.cluster.job import prepare_job
 from daefr_arch.cluster.ray_workers import ray_workers
 from daefr_arch.cluster.run_job import run_job
 from daefr_arch.cluster.settings import PhotoOptions
 from daefr_arch.cluster.worker import ShardWorker
+from daefr_arch.errors import UsageError
 from tests.cluster.photos import CLEAN, KILLER, is_clean, make_tree, rows_of, tiny_restorer, workers_of, write_photo
 
 
@@ -28,6 +32,18 @@ def test_workers_on_ray_are_replaced_and_the_killer_set_aside(tmp_path):
     assert result.statuses == {'no_face': 58, 'ok': 1, 'error': 1, 'killed': 1}
     assert [row.path for row in rows_of(output) if row.status == 'killed'] == ['1/deep/killer.png']
     assert is_clean(output) == CLEAN
+
+
+def test_an_address_where_nobody_listens_is_said_at_once(tmp_path):
+    with socket.create_server(('127.0.0.1', 0)) as server:
+        address = f'127.0.0.1:{server.getsockname()[1]}'
+    worker = ShardWorker(str(tmp_path), PhotoOptions(), tiny_restorer)
+    for named in (address, f'ray://{address}'):
+        with (
+            pytest.raises(UsageError, match='Ray cannot be reached: Connection refused'),
+            ray_workers(worker, 1, 1, address=named),
+        ):
+            pass
 
 
 def kill_a_worker(output, killed):
