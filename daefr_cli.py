@@ -12,7 +12,7 @@ def main(*command: str) -> int:
     and wrong arguments end before.
     """
     try:
-        load = _created()
+        load = create_package()
         from daefr_arch.commands import cli
 
         return cli.main([*command, *sys.argv[1:]], load=load)
@@ -21,7 +21,7 @@ def main(*command: str) -> int:
         return 130
 
 
-def _created() -> Callable[[], None]:
+def create_package() -> Callable[[], None]:
     """Puts the package into sys.modules without executing it, unless it is there; returns what executes it."""
     if 'daefr_arch' in sys.modules:
         return lambda: None

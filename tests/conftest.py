@@ -11,9 +11,9 @@ from tests.xdist_scheduler import Scheduling
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Scheduling:
-    """Of `--dist loadfile`."""
-    return Scheduling(config, log)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Scheduling | None:
+    """That of `--dist loadfile`; other ways to spread tests are xdist's own."""
+    return Scheduling(config, log) if config.getoption('dist') == 'loadfile' else None
 
 
 @pytest.fixture(scope='session', autouse=True)

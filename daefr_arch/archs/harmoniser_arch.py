@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from daefr_arch.archs.bands import FEATURES, MAPS, expand, join, resized, soften, split, to_ycc, upper_half
 from daefr_arch.archs.layers import check_image_batch
 
-FEATURES_SHOWN = (0.4, 0.8)  # weights of the features from which on, and in full, bands are raised: no guess is
+FEATURES_SHOWN = (0.4, 0.8)  # weights of the features between which the gains set in: a guess keeps its bands
 RAISED_BANDS = 3  # the finest ones
 LEAST_ENERGY, LEAST_WEIGHT = 1e-7, 1e-4  # of which a logarithm is taken
 SCALE = 4.0  # of those

@@ -64,9 +64,9 @@ def ray_workers(
     Raises:
         UsageError: Ray is not installed or not there, or has not as many cores or GPUs.
     """
-    ray = load_ray()
     if address:
         _check_reachable(address)
+    ray = load_ray()
     own = None if address else {'num_cpus': _cores() + 1, 'include_dashboard': False}  # one for Ray's own tasks
     os.environ.setdefault('RAY_USAGE_STATS_ENABLED', '0')  # it tells its makers nothing unless the user wants it to
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}

@@ -87,7 +87,7 @@ def add_photo_file_arguments(group: argparse._ArgumentGroup) -> None:
         '--ext',
         choices=('auto', 'png', 'jpg', 'webp'),
         default='auto',
-        help="format of the whole photo; auto: the input's, png where that is none of these. Faces are png",
+        help="format of the results; auto: the photo's, png where that is none of these. Cut-out faces are png",
     )
     group.add_argument(
         '--max_pixels',

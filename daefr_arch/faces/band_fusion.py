@@ -62,11 +62,12 @@ def with_texture(image: Tensor, photo: Tensor, network: Tensor, weights: Sequenc
     own, of_photo, of_network = (bands.upper_half(bands.to_ycc(each)[:, :1]) for each in (image, photo, network))
     share, likeness = (bands.resized(weights[band][:, :1], own.shape[2:]) for band in (0, bands.FEATURES))
     energy, *parts = (bands.smooth(bands.smooth(each.square())) for each in (own, of_photo, of_network))
-    most = share**SHARE_POWER
+    all_its_own = share**SHARE_POWER
     of_face = (1 + SOFTER * likeness) * parts[1]
-    promised = of_face + torch.maximum(share * (parts[0] - of_face), most * (parts[0] - of_face))
+    more = parts[0] - of_face  # energy that the photo has beyond the network's face, or less than it
+    promised = of_face + torch.maximum(share * more, all_its_own * more)
     gain = ((promised + SMALL) / (energy + SMALL)).sqrt().clamp(1.0, LARGEST_GAIN)
-    return image + own * (gain - 1) * (1 - most)
+    return image + own * (gain - 1) * (1 - all_its_own)
 
 
 def tone_like(network: Tensor, photo: Tensor) -> Tensor:

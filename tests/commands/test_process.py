@@ -12,7 +12,7 @@ from daefr_arch.commands import exit_codes
 PROGRAM = """
 import os, sys, time, types
 import daefr_cli
-daefr_cli._created()  # as the console command does: nothing waits for PyTorch
+daefr_cli.create_package()  # as the console command does: nothing waits for PyTorch
 from daefr_arch.commands import cli
 
 def load():

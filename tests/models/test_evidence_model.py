@@ -47,17 +47,23 @@ def harmoniser_options(work, strips):
     return options
 
 
+def losses_of_one_batch(model, options, steps, name):
+    """The loss of this name before each step, all of them on the first batch."""
+    (batch,) = batches(options, 1)
+    losses = []
+    for iteration in range(1, steps + 1):
+        model.feed_data(batch)
+        model.optimize_parameters(iteration)
+        losses.append(model.get_current_log()[name])
+    return losses
+
+
 def test_evidence_is_learned(work):
     """On one batch: the stage as it stands sees too few photos to tell others apart."""
     torch.manual_seed(0)
     options = tiny_options('evidence', work)
     model = build_model(options)
-    (batch,) = batches(options, 1)
-    losses = []
-    for iteration in range(1, 61):
-        model.feed_data(batch)
-        model.optimize_parameters(iteration)
-        losses.append(model.get_current_log()['l_evidence'])
+    losses = losses_of_one_batch(model, options, 60, 'l_evidence')
     assert losses[-1] < 0.5 * losses[0]
     assert model.get_current_log()['explained'] > 0.3
 
@@ -121,12 +127,7 @@ def test_gains_alone_are_learned_and_raise_the_psnr(evidence, work, strips):
     net = model.nets['g']
     rest = [child for name, child in net.named_children() if name != 'gains']
     before = parameter_hash(rest)
-    (batch,) = batches(options, 1)
-    losses = []
-    for iteration in range(1, 31):
-        model.feed_data(batch)
-        model.optimize_parameters(iteration)
-        losses.append(model.get_current_log()['l_pix'])
+    losses = losses_of_one_batch(model, options, 30, 'l_pix')
     assert parameter_hash(rest) == before
     assert losses[-1] < losses[0] - 0.02  # 0.1 dB
 

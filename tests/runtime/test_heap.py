@@ -10,7 +10,7 @@ from daefr_arch.runtime.heap import freed_memory_kept
 FAULTS = """
 import resource
 import daefr_cli
-daefr_cli._created()  # as the console command does: PyTorch is not needed here
+daefr_cli.create_package()  # as the console command does: PyTorch is not needed here
 from daefr_arch.runtime.heap import freed_memory_kept
 
 def faults():
