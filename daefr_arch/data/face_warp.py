@@ -20,5 +20,5 @@ def warp_face(face: np.ndarray, rng: np.random.Generator, *, strength: float) ->
     y, x = np.mgrid[:size, :size].astype(np.float32) - np.float32(size / 2)
     centre = np.float32(size / 2)
     columns, rows = centre + (1 + a) * x + b * y + bend[..., 0], centre + c * x + (1 + d) * y + bend[..., 1]
-    warped = cv2.remap(face, columns, rows, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
+    warped = cv2.remap(face, columns, rows, cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REFLECT)
     return np.clip(warped, 0, 1)

@@ -34,6 +34,7 @@ class StepProbabilities:
     """How often each step is drawn, in [0, 1]; `untouched` leaves out everything but the appearance."""
 
     untouched: Share = 0.06
+    cloth: Share = 0.1
     grey: Share = 0.15
     toned: Share = 0.1
     dark: Share = 0.15
@@ -130,6 +131,14 @@ def _apply(image: np.ndarray, step: Step) -> np.ndarray:
 
 def _appearance(draws: _Draws, chances: StepProbabilities) -> Sequence[Step]:
     steps: list[Step] = []
+    if draws.chance(chances.cloth):
+        colours = [[draws.uniform(0, 1) for _ in range(3)] for _ in range(2)]
+        period, cover = draws.uniform(2.5, 10), draws.uniform(0.1, 0.6)
+        steps.append(
+            functools.partial(
+                photo_appearance.add_cloth, period=period, colours=colours, cover=cover, seed=draws.seed()
+            )
+        )
     if draws.chance(chances.toned):
         warmth = draws.uniform(-0.05, 0.22)
         shadow = [max(0.0, draws.uniform(0, 0.12) + warmth * share) for share in (-0.2, 0.0, 0.4)]

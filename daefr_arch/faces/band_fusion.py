@@ -9,9 +9,12 @@ from torch.nn import functional as F
 
 from daefr_arch.archs import bands
 
-LARGEST_GAIN = 2.5  # of texture: with more, what is left of noise becomes dots along edges
-SHARE_POWER = 4  # a photo with less texture than the network's face is to have it, unless nearly all of it is its own
-SOFTER = 0.2  # where features are evidence, the energy that the network lacks of faces: its texture is soft
+LARGEST_GAIN = (
+    1.6,
+    1.2,
+)  # of texture: at no evidence of the finest band, and what evidence adds to it, which is in its place
+SHARE_POWER = 6  # a photo with less texture than the network's face is to have it, unless nearly all of it is its own
+SOFTER = 0.4  # where features are evidence, the energy that the network lacks of faces: its texture is soft
 # of the network's finest colours, what is left out where features are evidence: more often specks than true
 COLOUR_SHARE, COLOUR_BANDS = 0.7, 2
 SMALL = 1e-6
@@ -41,23 +44,13 @@ def mix(photo: Tensor, network: Tensor, weights: Sequence[Tensor]) -> Tensor:
     return bands.to_rgb(bands.join(mixed))
 
 
-def corrected(mixture: Tensor, correction: Tensor, weights: Sequence[Tensor]) -> Tensor:
-    """A mixture and the harmoniser's correction of it, whose finest band counts as far as features are evidence.
-
-    Where the face is a guess, the correction of fine texture is to smooth it: the mean of all faces that fit has none.
-    Arguments and result are like those of `mix`.
-    """
-    finest = correction - bands.expand(bands.shrink(correction))
-    guess = 1 - bands.resized(weights[bands.FEATURES][:, :1], correction.shape[2:])
-    return mixture + correction - guess * finest
-
-
 def with_texture(image: Tensor, photo: Tensor, network: Tensor, weights: Sequence[Tensor]) -> Tensor:
     """An image mixed of photo and network, the energy of its finest texture brought to what the weights promise.
 
-    What is corrected for the mean error loses texture. The energy that the finer half of the finest band of luma lacks
-    is put in by scaling what is there, which is in its place; where the photo shows all, nothing changes. That half is
-    what sharpness is seen by, and the least that can be wrong. Arguments and result are like those of `mix`.
+    What is corrected for the mean error loses texture. As far as features are evidence, the energy that the finer half
+    of the finest band of luma lacks is put in by scaling what is there, which is in its place; where the photo shows
+    all, nothing changes. That half is what sharpness is seen by, and the least that can be wrong. Arguments and result
+    are like those of `mix`.
     """
     own, of_photo, of_network = (bands.upper_half(bands.to_ycc(each)[:, :1]) for each in (image, photo, network))
     share, likeness = (bands.resized(weights[band][:, :1], own.shape[2:]) for band in (0, bands.FEATURES))
@@ -66,8 +59,9 @@ def with_texture(image: Tensor, photo: Tensor, network: Tensor, weights: Sequenc
     of_face = (1 + SOFTER * likeness) * parts[1]
     more = parts[0] - of_face  # energy that the photo has beyond the network's face, or less than it
     promised = of_face + torch.maximum(share * more, all_its_own * more)
-    gain = ((promised + SMALL) / (energy + SMALL)).sqrt().clamp(1.0, LARGEST_GAIN)
-    return image + own * (gain - 1) * (1 - all_its_own)
+    largest = LARGEST_GAIN[0] + LARGEST_GAIN[1] * share
+    gain = ((promised + SMALL) / (energy + SMALL)).sqrt().clamp(min=1.0).minimum(largest)
+    return image + own * (gain - 1) * (1 - all_its_own.square()) * likeness
 
 
 def tone_like(network: Tensor, photo: Tensor) -> Tensor:
@@ -83,6 +77,12 @@ def tone_like(network: Tensor, photo: Tensor) -> Tensor:
     luma = bands.to_ycc(network)[:, :1]
     toned = torch.cat((luma, curve(luma.flatten(2)).unflatten(2, luma.shape[2:])), 1)
     return torch.where(monochrome[:, None, None, None], bands.to_rgb(toned), network)
+
+
+def as_monochrome(correction: Tensor, photo: Tensor) -> Tensor:
+    """A correction without its chroma where the photo is monochrome, as in `tone_like`; both RGB (B, 3, H, W)."""
+    monochrome, _ = _tone_curve(bands.to_ycc(photo))
+    return torch.where(monochrome[:, None, None, None], bands.to_ycc(correction)[:, :1], correction)
 
 
 class _ToneCurve(NamedTuple):
@@ -142,5 +142,5 @@ class FusedChange(nn.Module):
         network = tone_like(network, photo)
         result = mix(photo, network, weights)
         if self.harmoniser is not None:
-            result = corrected(result, strength * self.harmoniser(photo, network, result, weights), weights)
+            result = result + strength * as_monochrome(self.harmoniser(photo, network, result, weights), photo)
         return with_texture(result, photo, network, weights) - photo

@@ -20,6 +20,8 @@ CROPS_OF_PASS = 16  # bounds the memory of a photo with many faces
 GUESSED_SHARE = 0.4  # of the bands that tell who somebody is at most, of a face that is mostly a guess
 IDENTITY_BANDS = slice(1, 4)
 FINER_BANDS_AS = 1  # the band whose weights finer bands than SIDE's have: grain stays where the face is not a guess
+# rms of 255, and sigma in pixels, of the grain where the finest detail is a guess: skin without any is wax
+GRAIN, GRAIN_SIZE = 1.8, 0.6
 # the face in an aligned crop, as parts of its side: centre and radii of an ellipse
 FACE_CENTRE, FACE_RADII = (0.5, 0.53), (0.28, 0.37)
 
@@ -153,9 +155,11 @@ class EvidenceFusion:
         strength = 1.0 if fidelity is None else min(1.0, 2 * fidelity)
         change = self.networks.change(photos, _at_side(network_faces), shares, strength)
         changes = np.ascontiguousarray((change * np.float32(127.5))[:, ::-1].transpose(0, 2, 3, 1))
+        grain = strength * (1 - shares[0][:, 0])
         finer = shares[FINER_BANDS_AS][:, 0]
         return [
-            self._fused(*items, fidelity) for items in zip(crops, network_faces, changes, finer, evidence, strict=True)
+            self._fused(*items, fidelity)
+            for items in zip(crops, network_faces, changes, grain, finer, evidence, strict=True)
         ]
 
     def _fused(
@@ -163,6 +167,7 @@ class EvidenceFusion:
         crop: np.ndarray,
         network_face: np.ndarray,
         change: np.ndarray,
+        grain: np.ndarray,
         finer: np.ndarray,
         evidence: FaceEvidence,
         fidelity: float | None,
@@ -179,8 +184,15 @@ class EvidenceFusion:
                 else _finer(_resized(network_face.astype(np.float32), size))
             )
             change = _resized(change, size) + missing * (own - _finer(crop))
+        change = change + cv2.resize(grain, (size, size), interpolation=cv2.INTER_LINEAR)[..., None] * _grain(size)
         face = np.clip(crop + change, 0, 255)
         return FusedFace(np.rint(face).astype(np.uint8), face - crop, evidence)
+
+
+def _grain(size: int) -> np.ndarray:
+    """Grain of rms GRAIN, (size, size, 1) float32, always the same."""
+    noise = cv2.GaussianBlur(np.random.default_rng(0).random((size, size), dtype=np.float32), (0, 0), GRAIN_SIZE)
+    return ((noise - noise.mean()) * np.float32(GRAIN / noise.std()))[..., None]
 
 
 _resized = partial(resize_square, enlarging=cv2.INTER_CUBIC)

@@ -16,7 +16,8 @@ MAX_ADAPTIVE_WEIGHT = 1e4
 def adaptive_weight(reconstruction_gradient: Tensor, adversarial_gradient: Tensor) -> Tensor:
     """|gradient of the reconstruction loss| / |gradient of the adversarial loss|: a float32 scalar in [0, 1e4].
 
-    Both are gradients of the weight of the decoder's last convolution. Where both have overflowed it is 0.
+    Both are gradients of the same thing: of the weight of a decoder's last convolution (official), or of the image.
+    Where both have overflowed it is 0.
     """
     # float32: the norm of half-precision gradients overflows
     reconstruction_norm, adversarial_norm = (

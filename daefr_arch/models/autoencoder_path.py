@@ -4,45 +4,34 @@ from typing import Annotated, Any
 
 import torch
 from basicsr.losses import build_loss
-from pydantic import model_validator
 from torch import Tensor, nn
 from torch.nn.grad import conv2d_weight
 from torch.nn.parallel import DistributedDataParallel
 
 from daefr_arch.archs.codebook_arch import CodebookOutput, DAEFRCodebook
 from daefr_arch.losses.precision import at_least_float32
+from daefr_arch.models.adversary import AdversarialOptions, discriminator_loss, generator_loss
 from daefr_arch.models.codebook_updates import CodebookUpdates, code_counts, codebook_statistics
-from daefr_arch.models.image_losses import ImageLosses, ImageLossOptions
+from daefr_arch.models.image_losses import ImageLosses
 from daefr_arch.options.registered import Arguments, Loss
 from daefr_arch.options.run_file import Optimiser
-from daefr_arch.options.section import OptionError
 
 
 def _without_wrapper(net: nn.Module) -> Any:
     return net.module if isinstance(net, DistributedDataParallel) else net
 
 
-class AutoencoderOptions(ImageLossOptions):
+class AutoencoderOptions(AdversarialOptions):
     """`train` of the stages that train autoencoders."""
 
     pixel_opt: Loss
     """L1 distance of image and reconstruction"""
     code_opt: Loss
     """what binds features and codes"""
-    gan_opt: Loss | None = None
-    """adversarial loss; ~: no discriminator"""
     codebook_opt: Annotated[dict[str, Any], Arguments(CodebookUpdates, given=('codebook',))] | None = None
     """updates of the codebook beyond the gradient"""
     optim_g: Optimiser
     """of the autoencoder"""
-    optim_d: Optimiser | None = None
-    """of the discriminator, with gan_opt"""
-
-    @model_validator(mode='after')
-    def _discriminator_has_optimiser(self) -> 'AutoencoderOptions':
-        if self.gan_opt and not self.optim_d:
-            raise OptionError(('optim_d',), ' is missing: gan_opt trains a discriminator')
-        return self
 
 
 class AutoencoderLosses(nn.Module):
@@ -99,28 +88,20 @@ class AutoencoderPath:
     def autoencoder_loss(self, iteration: int, scale: float = 1.0) -> tuple[Tensor, dict[str, Tensor]]:
         """A scalar whose gradient is that of the autoencoder's total loss (not its value), and the scalars for the log.
 
-        Each loss on images goes backward here, once, to the reconstruction: the adaptive weight needs their gradients
-        apart, and the autoencoder itself then goes backward once for all of them.
-
-        scale: the gradient scaler's, by which half-precision gradients are kept from vanishing.
+        scale: as of `generator_loss`.
         """
-        reconstruction = at_least_float32(self.output.reconstruction)
-        image = reconstruction.detach().requires_grad_()
-        log = self.losses.image(image, self.image)
-        loss = sum(log.values(), start=image.new_zeros(()))
-        (gradient,) = torch.autograd.grad(loss * scale, image)
-        if self.adversarial_active(iteration):
-            adversarial, discriminator = self.losses.adversarial, _without_wrapper(self.discriminator)
-            discriminator.requires_grad_(False)
-            loss = adversarial.generator(discriminator(image))
-            (adversarial_gradient,) = torch.autograd.grad(loss * scale, image)
-            discriminator.requires_grad_(True)
-            layer_gradients = (self._last_layer_gradient(g) / scale for g in (gradient, adversarial_gradient))
-            log['gan_weight'] = weight = adversarial.weight(*layer_gradients)
-            log['l_g_gan'] = weight * loss
-            gradient = gradient + weight * adversarial_gradient
+        active = self.adversarial_active(iteration)
+        loss, log = generator_loss(
+            self.output.reconstruction,
+            self.image,
+            self.losses.image,
+            adversarial=self.losses.adversarial if active else None,
+            discriminator=_without_wrapper(self.discriminator),
+            scale=scale,
+            compared=self._last_layer_gradient,
+        )
         log['l_code'] = self.losses.code(self.output.feature, self.output.codes)
-        return (reconstruction * gradient).sum() / scale + log['l_code'], self._named(log)
+        return loss + log['l_code'], self._named(log)
 
     def _last_layer_gradient(self, gradient: Tensor) -> Tensor:
         """Of the weight of the decoder's last convolution, from the gradient at the reconstruction; float32."""
@@ -131,10 +112,9 @@ class AutoencoderPath:
 
     def discriminator_loss(self) -> tuple[Tensor, dict[str, Tensor]]:
         """The discriminator's loss on the images and their reconstructions, and the scalars for the log."""
-        real = self.discriminator(self.image)
-        fake = self.discriminator(self.output.reconstruction.detach())
-        loss = self.losses.adversarial.discriminator(real, fake)
-        log = {'l_d': loss, 'out_d_real': real.detach().mean(), 'out_d_fake': fake.detach().mean()}
+        loss, log = discriminator_loss(
+            self.discriminator, self.losses.adversarial, self.image, self.output.reconstruction
+        )
         return loss, self._named(log)
 
     def finish_step(self) -> dict[str, Tensor]:

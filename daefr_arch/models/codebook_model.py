@@ -3,19 +3,18 @@
 from typing import Annotated, ClassVar, Literal, cast
 
 from basicsr.utils.registry import MODEL_REGISTRY
-from pydantic import model_validator
 from torch import Tensor
 
 from daefr_arch.archs.codebook_arch import DAEFRCodebook
 from daefr_arch.checkpoints import Domain
 from daefr_arch.errors import InputError
+from daefr_arch.models.adversary import AdversarialFile
 from daefr_arch.models.autoencoder_path import AutoencoderLosses, AutoencoderOptions, AutoencoderPath
 from daefr_arch.models.base import DAEFRBaseModel
 from daefr_arch.models.codebook_updates import CodebookUpdates
 from daefr_arch.models.starting_points import Start
 from daefr_arch.options.registered import Network
-from daefr_arch.options.run_file import OptionFile, PathOptions, StartsFrom
-from daefr_arch.options.section import OptionError
+from daefr_arch.options.run_file import PathOptions, StartsFrom
 
 
 class CodebookOptions(AutoencoderOptions):
@@ -25,24 +24,16 @@ class CodebookOptions(AutoencoderOptions):
     """train on the gt (hq) or on the lq images of the samples"""
 
 
-class CodebookFile(OptionFile):
+class CodebookFile(AdversarialFile):
     """The option file of stage 1."""
 
     network_g: Network
     """the autoencoder"""
-    network_d: Network | None = None
-    """the discriminator, with train.gan_opt"""
     path: Annotated[
         PathOptions,
         StartsFrom({'g': 'a stage-1 checkpoint, ours or official', 'd': 'the discriminator of one'}),
     ]
     train: CodebookOptions
-
-    @model_validator(mode='after')
-    def _has_discriminator(self) -> 'CodebookFile':
-        if self.train.gan_opt and not self.network_d:
-            raise OptionError(('network_d',), ' is missing: train.gan_opt trains a discriminator')
-        return self
 
 
 @MODEL_REGISTRY.register()

@@ -4,36 +4,36 @@ from typing import Annotated, Any, ClassVar
 
 import torch
 from basicsr.archs import build_network
+from basicsr.losses import build_loss
 from basicsr.utils.registry import MODEL_REGISTRY
 from torch import Tensor
 
 from daefr_arch.archs.evidence_arch import DAEFREvidence
 from daefr_arch.errors import InputError
-from daefr_arch.faces.band_fusion import corrected, mix, tone_like, with_texture
+from daefr_arch.faces.band_fusion import mix, tone_like
 from daefr_arch.faces.evidence import weights
+from daefr_arch.models.adversary import AdversarialFile, AdversarialOptions, discriminator_loss, generator_loss
 from daefr_arch.models.base import DAEFRBaseModel
 from daefr_arch.models.frozen import freeze
-from daefr_arch.models.image_losses import ImageLosses, ImageLossOptions
+from daefr_arch.models.image_losses import ImageLosses
 from daefr_arch.models.starting_points import Start
 from daefr_arch.options.kinds import Share
 from daefr_arch.options.registered import Network
-from daefr_arch.options.run_file import Optimiser, OptionFile, PathOptions, StartsFrom
+from daefr_arch.options.run_file import Optimiser, PathOptions, StartsFrom
 
 
-class HarmoniserOptions(ImageLossOptions):
+class HarmoniserOptions(AdversarialOptions):
     """`train` of the harmonising network; one of the losses on images is needed."""
 
     random_fidelity: Share = 0.0
     """how often a batch is mixed at a random fidelity instead of `auto`"""
-    gains_only: bool = False
-    """train the gains of the finest bands alone; the losses see the face before its texture is brought to its energy"""
     optim_g: Optimiser
     """of the network"""
 
     needs_image_loss: ClassVar[bool] = True
 
 
-class HarmoniserFile(OptionFile):
+class HarmoniserFile(AdversarialFile):
     """The option file of the harmonising network."""
 
     network_g: Network
@@ -66,15 +66,18 @@ class DAEFRHarmoniserModel(DAEFRBaseModel):
         self.evidence: DAEFREvidence = build_network(self.opt['network_evidence']).to(self.device)
         self.load_start(self.evidence, 'evidence', 'evidence')
         freeze(self.evidence)
-        net = self.build('g', 'harmoniser')
-        if self.is_train and self.options.train.gains_only:
-            freeze(net)
-            net.gains.requires_grad_(True)
-        self.net_g = self.prepare('g', net)
+        self.net_g = self.prepare('g', self.build('g', 'harmoniser'))
+        self.net_d = None
+        if self.is_train and self.options.train.gan_opt:
+            self.net_d = self.prepare('d', self.build('d', 'harmoniser_discriminator'), ema=False)
 
     def init_training(self) -> None:
         self.image_losses = ImageLosses(self.options.train).to(self.device)
         self.optimizer_g = self.add_optimizer('g', self.net_g)
+        self.adversarial = None
+        if self.net_d is not None:
+            self.adversarial = build_loss(self.options.train.gan_opt).to(self.device)
+            self.optimizer_d = self.add_optimizer('d', self.net_d)
 
     def feed_data(self, data: dict[str, Any]) -> None:
         super().feed_data(data)
@@ -95,20 +98,24 @@ class DAEFRHarmoniserModel(DAEFRBaseModel):
         fidelity = 0.2 + 0.7 * draw[1] if draw[0] < self.options.train.random_fidelity else None
         with self.autocast():
             network, mixture, shares = self._mixture(fidelity)
-            correction = self.net_g(self.lq, network, mixture, shares).float()
-            with torch.autocast(self.device.type, enabled=False):
-                result = self._finished(correction, mixture, network, shares)
-            log = self.image_losses(result, self.gt)
-        self.optimise(self.optimizer_g, sum(log.values(), start=result.new_zeros(())))
+            result = mixture + self.net_g(self.lq, network, mixture, shares).float()
+            adversarial = self.adversarial if self.adversarial and self.adversarial.active(current_iter) else None
+            loss, log = generator_loss(
+                result,
+                self.gt,
+                self.image_losses,
+                adversarial=adversarial,
+                discriminator=self.net_d and self.get_bare_model(self.net_d),
+                scale=self.scaler.get_scale(),
+            )
+        self.optimise(self.optimizer_g, loss)
+        if adversarial:
+            with self.autocast():
+                loss, discriminator_log = discriminator_loss(self.net_d, adversarial, self.gt, result)
+            self.optimise(self.optimizer_d, loss)
+            log |= discriminator_log
         return log
 
     def restore(self) -> Tensor:
         network, mixture, shares = self._mixture(None)
-        correction = self.inference_net('g')(self.lq, network, mixture, shares)
-        return self._finished(correction, mixture, network, shares)
-
-    def _finished(self, correction: Tensor, mixture: Tensor, network: Tensor, shares: list[Tensor]) -> Tensor:
-        result = corrected(mixture, correction, shares)
-        if self.is_train and self.options.train.gains_only:
-            return result
-        return with_texture(result, self.lq, network, shares)
+        return mixture + self.inference_net('g')(self.lq, network, mixture, shares)

@@ -10,6 +10,7 @@ from daefr_arch.errors import InputError
 from tests.data.faces import face
 
 STEPS = [field.name for field in fields(StepProbabilities)]
+APPEARANCE = ['cloth', 'grey', 'toned', 'dark', 'faded', 'crisp']
 NONE = StepProbabilities(**dict.fromkeys(STEPS, 0.0))
 RANGES = DegradationRanges(blur_kernel_size=(19,), blur_sigma=(0.1, 7.5), downsample_range=(0.4, 15))
 
@@ -29,16 +30,14 @@ def test_without_steps_photo_and_truth_are_the_face(image):
         assert np.array_equal(result, image)
 
 
-@pytest.mark.parametrize('step', ['grey', 'toned', 'dark', 'faded', 'crisp'])
+@pytest.mark.parametrize('step', APPEARANCE)
 def test_appearance_is_the_truths_too(image, step):
     result, truth = photo(image, **{step: 1.0})
     assert np.array_equal(result, truth)
     assert np.abs(truth - image).mean() > 0.005
 
 
-@pytest.mark.parametrize(
-    'step', [s for s in STEPS if s not in ('untouched', 'grey', 'toned', 'dark', 'faded', 'crisp')]
-)
+@pytest.mark.parametrize('step', [step for step in STEPS if step not in ('untouched', *APPEARANCE)])
 def test_damage_changes_the_photo_alone_and_keeps_type_and_range(image, step):
     for seed in range(4):
         result, truth = photo(image, seed, **{step: 1.0})

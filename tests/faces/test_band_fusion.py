@@ -3,7 +3,7 @@ import torch
 from torch.nn import functional as F
 
 from daefr_arch.archs import bands
-from daefr_arch.faces.band_fusion import CHROMA_SIDE, _tone_curve, corrected, mix, tone_like, with_texture
+from daefr_arch.faces.band_fusion import CHROMA_SIDE, _tone_curve, mix, tone_like, with_texture
 from daefr_arch.io.tensors import to_tensor
 from tests.data.faces import face
 
@@ -51,13 +51,6 @@ def test_luma_and_chroma_are_weighted_apart(photo, network):
     assert torch.allclose(mixed[:, 1:], fine, atol=1e-5)
 
 
-def test_a_correction_counts_in_full_where_features_are_evidence_and_without_its_finest_band_elsewhere(photo, network):
-    correction = network - photo
-    assert torch.allclose(corrected(photo, correction, constant([0.0, 0.0, 1.0, 1.0, 1.0, 1.0])), network, atol=1e-5)
-    guess = corrected(photo, correction, constant([0.0] * 6))
-    assert torch.allclose(guess, photo + bands.expand(bands.shrink(correction)), atol=1e-5)
-
-
 def test_texture_brings_a_mixture_of_unlike_textures_to_their_energy():
     generator = torch.Generator().manual_seed(0)
     a, b = (torch.randn(1, 1, 128, 128, generator=generator).expand(-1, 3, -1, -1) * 0.1 for _ in range(2))
@@ -72,10 +65,11 @@ def test_texture_brings_a_mixture_of_unlike_textures_to_their_energy():
 
 def test_texture_is_left_alone_where_the_photo_shows_all_or_none_is_missing(photo, network):
     soft = bands.expand(bands.shrink(photo))
-    assert torch.equal(with_texture(soft, photo, network, constant([1.0] * 6)), soft)
+    assert torch.allclose(with_texture(photo, photo, network, constant([1.0] * 6)), photo, atol=1e-6)
     assert torch.allclose(with_texture(network, photo, network, constant([0.0] * 6)), network, atol=1e-5)
-    added = with_texture(soft, photo, network, constant([0.0] * 6))
-    assert bands.upper_half(added).square().mean() > 1.3 * bands.upper_half(soft).square().mean()
+    assert torch.equal(with_texture(soft, photo, network, constant([0.0] * 6)), soft)  # a guess is the network's
+    added = with_texture(soft, photo, network, constant([0.0, 0.0, 1.0, 1.0, 1.0, 1.0]))
+    assert bands.upper_half(added).square().mean() > 1.1 * bands.upper_half(soft).square().mean()
 
 
 def test_a_soft_photo_gets_texture_unless_nearly_all_of_it_is_its_own(photo, network):
@@ -85,8 +79,8 @@ def test_a_soft_photo_gets_texture_unless_nearly_all_of_it_is_its_own(photo, net
         bands.upper_half(with_texture(soft, soft, network, constant([share] * 6))).square().mean() / before
         for share in (0.5, 0.97)
     )
-    assert half > 1.3
-    assert 1 < most < 1 + (half - 1) / 4
+    assert half > 1.15
+    assert 1 < most < 1 + (half - 1) / 2
 
 
 def test_weights_of_one_place_leave_the_others_alone(photo, network):

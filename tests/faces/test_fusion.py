@@ -54,8 +54,7 @@ def test_the_less_a_photo_shows_the_less_is_evidence(fusion, photos):
     for finer, coarser in ((0, 2), (1, 2), (2, 3)):
         assert sum(evidence[finer].luma) > sum(evidence[coarser].luma) + 0.2
     assert min(evidence[0].luma[1:]) > 0.9
-    assert evidence[0].verdict == evidence[1].verdict == REPAIRED
-    assert evidence[3].verdict == GUESSED
+    assert [one.verdict for one in evidence] == [KEPT, REPAIRED, REPAIRED, GUESSED]
     assert evidence[2].luma[0] < evidence[2].luma[4]  # blur takes the fine bands
 
 
@@ -115,6 +114,23 @@ def test_a_large_face_keeps_its_grain_where_it_is_no_guess(fusion, photos):
         left[name] = after / before
     assert left['sharp'] > 0.85
     assert left['tiny'] < 0.5
+
+
+def test_guessed_surfaces_have_fine_grey_grain_and_the_networks_face_alone_has_none(fusion):
+    flat = np.full((SIDE, SIDE, 3), 120, np.uint8)
+    guess = FaceEvidence(
+        tuple(np.full((2, side, side), 8.0, np.float32) for side in (128, 128, 64, 32, 16, 8)),
+        *[(0.0,) * 6] * 2,
+        GUESSED,
+    )
+    bare = EvidenceFusion(TorchFusion(build_network({'type': 'DAEFREvidence'})))
+    (result,) = bare.fuse([flat], [flat], evidence=[guess])
+    grain = result.face.astype(np.float32) - flat
+    assert 1 < grain.std() < 3
+    assert np.ptp(grain, axis=2).max() == 0
+    assert cv2.GaussianBlur(grain, (0, 0), 4).std() < 0.2 * grain.std()
+    (alone,) = bare.fuse([flat], [flat], fidelity=0, evidence=[guess])
+    assert np.array_equal(alone.face, flat)
 
 
 def test_a_network_larger_than_the_evidence_adds_its_fine_bands(fusion, photos):

@@ -118,18 +118,23 @@ def test_harmoniser_learns_on_a_frozen_evidence(evidence, work, strips):
     assert model.get_current_log()['l_pix'] < 0.75 * first
 
 
-def test_gains_alone_are_learned_and_raise_the_psnr(evidence, work, strips):
+def test_harmoniser_learns_against_a_discriminator_from_its_first_iteration_on(evidence, work, strips):
     options = harmoniser_options(work, strips)
-    options['train'] |= {'gains_only': True, 'pixel_opt': {'type': 'DAEFRPSNRLoss'}}
-    options['train']['optim_g']['lr'] = 1e-2
-    del options['train']['perceptual_opt']
+    options['network_d'] = {'type': 'DAEFRTextureDiscriminator', 'ch': 4}
+    options['train'] |= {
+        'gan_opt': {'type': 'DAEFRAdversarialLoss', 'loss_weight': 0.1, 'start_iteration': 3},
+        'optim_d': {'type': 'Adam', 'lr': 1e-3},
+    }
     model = build_model(copy.deepcopy(options))
-    net = model.nets['g']
-    rest = [child for name, child in net.named_children() if name != 'gains']
-    before = parameter_hash(rest)
-    losses = losses_of_one_batch(model, options, 30, 'l_pix')
-    assert parameter_hash(rest) == before
-    assert losses[-1] < losses[0] - 0.02  # 0.1 dB
+    before = parameter_hash([model.nets['d']])
+    for iteration, batch in enumerate(batches(options, 4), start=1):
+        model.feed_data(batch)
+        model.optimize_parameters(iteration)
+        assert ('l_g_gan' in model.get_current_log()) == ('l_d' in model.get_current_log()) == (iteration >= 3)
+        assert (parameter_hash([model.nets['d']]) == before) == (iteration < 3)
+    del options['network_d']
+    with pytest.raises(InputError, match='network_d is missing'):
+        build_model(options)
 
 
 def test_harmoniser_needs_evidence_losses_and_a_networks_faces(evidence, work, strips):
