@@ -59,7 +59,7 @@ def with_texture(image: Tensor, photo: Tensor, network: Tensor, weights: Sequenc
     of_face = (1 + SOFTER * likeness) * parts[1]
     more = parts[0] - of_face  # energy that the photo has beyond the network's face, or less than it
     promised = of_face + torch.maximum(share * more, all_its_own * more)
-    largest = LARGEST_GAIN[0] + LARGEST_GAIN[1] * share
+    largest = LARGEST_GAIN[0] + LARGEST_GAIN[1] * share.sqrt()
     gain = ((promised + SMALL) / (energy + SMALL)).sqrt().clamp(min=1.0).minimum(largest)
     return image + own * (gain - 1) * (1 - all_its_own.square()) * likeness
 
