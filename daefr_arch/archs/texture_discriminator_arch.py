@@ -35,8 +35,9 @@ class DAEFRTextureDiscriminator(nn.Module):
             nn.LeakyReLU(SLOPE),
             nn.Conv2d(4 * ch, 1, 4, padding=1),
         )
-        for conv in self.main[::2]:
-            nn.init.kaiming_normal_(conv.weight, a=SLOPE)
+        for layer in self.main:
+            if isinstance(layer, nn.Conv2d):
+                nn.init.kaiming_normal_(layer.weight, a=SLOPE)
 
     def forward(self, x: Tensor) -> Tensor:
         check_image_batch(x, 3, None, next(self.parameters()))

@@ -155,11 +155,10 @@ class EvidenceFusion:
         strength = 1.0 if fidelity is None else min(1.0, 2 * fidelity)
         change = self.networks.change(photos, _at_side(network_faces), shares, strength)
         changes = np.ascontiguousarray((change * np.float32(127.5))[:, ::-1].transpose(0, 2, 3, 1))
-        grain = strength * (1 - shares[0][:, 0])
-        finer = shares[FINER_BANDS_AS][:, 0]
+        lacking = np.stack((strength * (1 - shares[0][:, 0]), 1 - shares[FINER_BANDS_AS][:, 0]), 3)
         return [
             self._fused(*items, fidelity)
-            for items in zip(crops, network_faces, changes, grain, finer, evidence, strict=True)
+            for items in zip(crops, network_faces, changes, lacking, evidence, strict=True)
         ]
 
     def _fused(
@@ -167,25 +166,24 @@ class EvidenceFusion:
         crop: np.ndarray,
         network_face: np.ndarray,
         change: np.ndarray,
-        grain: np.ndarray,
-        finer: np.ndarray,
+        lacking: np.ndarray,
         evidence: FaceEvidence,
         fidelity: float | None,
     ) -> FusedFace:
+        """lacking: (h, w, 2), where grain is to be put, and where bands finer than SIDE are missing."""
         if evidence.is_enough(fidelity):
             return FusedFace.kept(np.rint(crop).astype(np.uint8), evidence)
         crop = crop.astype(np.float32)
         size = crop.shape[0]
+        grainy, missing = np.split(cv2.resize(lacking, (size, size), interpolation=cv2.INTER_LINEAR), 2, axis=2)
         if size != SIDE:
-            missing = 1 - cv2.resize(finer, (size, size), interpolation=cv2.INTER_LINEAR)[..., None]
             own = (
                 np.float32(0)
                 if network_face.shape[0] <= SIDE
                 else _finer(_resized(network_face.astype(np.float32), size))
             )
             change = _resized(change, size) + missing * (own - _finer(crop))
-        change = change + cv2.resize(grain, (size, size), interpolation=cv2.INTER_LINEAR)[..., None] * _grain(size)
-        face = np.clip(crop + change, 0, 255)
+        face = np.clip(crop + change + grainy * _grain(size), 0, 255)
         return FusedFace(np.rint(face).astype(np.uint8), face - crop, evidence)
 
 

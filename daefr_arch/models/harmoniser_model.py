@@ -94,6 +94,7 @@ class DAEFRHarmoniserModel(DAEFRBaseModel):
             return network, mix(self.lq, network, shares), shares
 
     def training_step(self, current_iter: int) -> dict[str, Tensor]:
+        assert self.gt is not None  # of a DAEFRHarmoniserDataset
         draw = torch.rand(2).tolist()
         fidelity = 0.2 + 0.7 * draw[1] if draw[0] < self.options.train.random_fidelity else None
         with self.autocast():
@@ -109,7 +110,7 @@ class DAEFRHarmoniserModel(DAEFRBaseModel):
                 scale=self.scaler.get_scale(),
             )
         self.optimise(self.optimizer_g, loss)
-        if adversarial:
+        if adversarial and self.net_d is not None:
             with self.autocast():
                 loss, discriminator_log = discriminator_loss(self.net_d, adversarial, self.gt, result)
             self.optimise(self.optimizer_d, loss)
