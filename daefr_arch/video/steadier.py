@@ -18,9 +18,6 @@ from daefr_arch.video.film_frame import FilmFrame
 FLOW_SIDE = 128  # pixels of the aligned face that flow is measured at
 SEEN_THROUGH = 5.0  # sigma in pixels of FLOW_SIDE: noise of the film is no difference between faces
 DIFFERENCE = 10.0  # levels of 255 that a face may differ by to count half
-TEXTURE, NEIGHBOURHOOD = 1.5, 6.0  # sigmas in pixels: what is finer is texture; where its energy is taken together
-LARGEST_GAIN = 1.1  # of it: more, and what flickers is raised as well
-SMALL = 0.05  # energy of texture, levels of 255 squared, that is none
 REACH = 4  # frames to each side
 Seen = tuple[FilmFrame, dict[int, tuple[np.ndarray, FusedFace]]]  # a frame; of each track crop and restored face
 
@@ -102,18 +99,8 @@ class Steadier:
             face = resize_square(other_crop + other.change, side)
             total += weight * _moved(face, _enlarged(flow, side))
             weights += weight
-        face = np.clip(_with_texture_of(crop + fused.change, total / weights), 0, 255).astype(np.float32)
+        face = np.clip(total / weights, 0, 255).astype(np.float32)
         return FusedFace(np.rint(face).astype(np.uint8), face - crop, fused.evidence)
-
-
-def _with_texture_of(own: np.ndarray, average: np.ndarray) -> np.ndarray:
-    """The average of faces (S, S, 3), its texture raised towards the energy of its own frame's: unlike ones cancel."""
-    textures = [face - cv2.GaussianBlur(face, (0, 0), TEXTURE) for face in (own, average)]
-    energy, of_average = (
-        cv2.GaussianBlur((texture**2).mean(axis=2), (0, 0), NEIGHBOURHOOD) + SMALL for texture in textures
-    )
-    gain = np.sqrt(energy / of_average).clip(1, LARGEST_GAIN)
-    return average + (gain - 1)[..., None] * textures[1]
 
 
 def _for_flow(crop: np.ndarray) -> np.ndarray:
