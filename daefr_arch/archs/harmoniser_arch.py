@@ -14,6 +14,7 @@ from daefr_arch.archs.layers import check_image_batch
 
 FEATURES_SHOWN = (0.4, 0.8)  # weights of the features between which a face's gains set in: a guess keeps its bands
 RAISED_BANDS = 3  # the finest ones
+DRAWN = 3 * 2 * 2  # what is drawn of each 2x2 pixels
 GAINS = 2 * (RAISED_BANDS + 1)  # of the photo's bands and its upper half, and of the network's
 LEAST_ENERGY, LEAST_WEIGHT = 1e-7, 1e-4  # of which a logarithm is taken
 SCALE = 4.0  # of those
@@ -100,7 +101,7 @@ class DAEFRHarmoniser(nn.Module):
         self.decoder = DAEFRHarmoniserBlock(middle)
         self.up1 = nn.Conv2d(middle, fine, 1)
         self.last = DAEFRHarmoniserBlock(fine)
-        self.conv_out = nn.Conv2d(fine, 12 + GAINS, 3, padding=1)
+        self.conv_out = nn.Conv2d(fine, DRAWN + GAINS, 3, padding=1)
         nn.init.zeros_(self.conv_out.weight)
         nn.init.zeros_(self.conv_out.bias)  # type: ignore[arg-type]
         self.gains = FaceGains()
@@ -113,12 +114,12 @@ class DAEFRHarmoniser(nn.Module):
         missing = 1 - maps.amin(1, keepdim=True) ** GATE_POWER
         out = self._unet(torch.cat((photo, network - photo, mixture), 1), maps) * missing
         # softened, nothing is left of the chequerboard that pixel shuffling can make
-        drawn = soften(F.pixel_shuffle(out[:, :12], 2))
+        drawn = soften(F.pixel_shuffle(out[:, :DRAWN], 2))
         with torch.autocast(photo.device.type, enabled=False):
-            return drawn + self._raised(photo, network, weights, out[:, 12:].float(), missing.float())
+            return drawn + self._raised(photo, network, weights, out[:, DRAWN:].float(), missing.float())
 
     def _unet(self, images: Tensor, maps: Tensor) -> Tensor:
-        """(B, 9, H, W), (B, 2 * MAPS, H/2, W/2) -> (B, 12 + GAINS, H/2, W/2)."""
+        """(B, 9, H, W), (B, 2 * MAPS, H/2, W/2) -> (B, DRAWN + GAINS, H/2, W/2)."""
         fine = self.fine(F.relu(self.conv_in(torch.cat((F.pixel_unshuffle(images, 2), maps * 2 - 1), 1))))
         middle = self.encoder(F.relu(self.down1(fine)))
         coarse = self.middle(F.relu(self.down2(middle)))

@@ -54,7 +54,7 @@ class HarmoniserFile(AdversarialFile):
 class DAEFRHarmoniserModel(DAEFRBaseModel):
     """Trains network_g, a DAEFRHarmoniser, on mixtures by a frozen network_evidence.
 
-    The dataset is a DAEFRHarmoniserDataset.
+    The dataset is a DAEFRHarmoniserDataset. Losses and validation see the face before `with_texture` and its grain.
     """
 
     Options = HarmoniserFile
