@@ -20,11 +20,17 @@ _LUMA = (0.299, 0.587, 0.114)  # BT.601, as JPEG
 _CB, _CR = 0.5 / (1 - _LUMA[2]), 0.5 / (1 - _LUMA[0])
 
 
+def to_luma(image: Tensor) -> Tensor:
+    """RGB (B, 3, H, W) -> Y of BT.601, (B, 1, H, W), in the same range."""
+    red, green, blue = image.split(1, 1)
+    return _LUMA[0] * red + _LUMA[1] * green + _LUMA[2] * blue
+
+
 def to_ycc(image: Tensor) -> Tensor:
     """RGB (B, 3, H, W) -> Y, Cb, Cr of BT.601, in the same range; chroma is about 0."""
-    red, green, blue = image.unbind(1)
-    luma = _LUMA[0] * red + _LUMA[1] * green + _LUMA[2] * blue
-    return torch.stack((luma, (blue - luma) * _CB, (red - luma) * _CR), 1)
+    red, _, blue = image.split(1, 1)
+    luma = to_luma(image)
+    return torch.cat((luma, (blue - luma) * _CB, (red - luma) * _CR), 1)
 
 
 def to_rgb(image: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from daefr_arch.archs.bands import FEATURES, MAPS, expand, join, resized, soften, split, to_ycc, upper_half
+from daefr_arch.archs.bands import FEATURES, MAPS, expand, join, resized, soften, split, to_luma, upper_half
 from daefr_arch.archs.layers import check_image_batch
 
 FEATURES_SHOWN = (0.4, 0.8)  # weights of the features between which a face's gains set in: a guess keeps its bands
@@ -62,7 +62,7 @@ class FaceGains(nn.Module):
 
 def _finest_bands(image: Tensor) -> list[Tensor]:
     """The RAISED_BANDS finest bands of luma of RGB (B, 3, H, W), and the upper half of the finest."""
-    luma = to_ycc(image.float())[:, :1]
+    luma = to_luma(image.float())
     return [*split(luma)[:RAISED_BANDS], upper_half(luma)]
 
 

@@ -5,7 +5,7 @@ from basicsr.utils.registry import ARCH_REGISTRY
 from pydantic import PositiveInt
 from torch import Tensor, nn
 
-from daefr_arch.archs.bands import expand, split, to_ycc, upper_half
+from daefr_arch.archs.bands import expand, split, to_luma, upper_half
 from daefr_arch.archs.layers import check_image_batch
 
 SLOPE = 0.2  # of the leaky ReLUs
@@ -41,7 +41,7 @@ class DAEFRTextureDiscriminator(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         check_image_batch(x, 3, None, next(self.parameters()))
-        luma = to_ycc(x)[:, :1]
+        luma = to_luma(x)
         fine, middle, *_ = split(luma)
         textures = (upper_half(luma), fine, expand(middle))
         return self.main(torch.cat([band * factor for band, factor in zip(textures, AMPLIFIED, strict=True)], 1))

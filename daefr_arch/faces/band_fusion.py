@@ -52,16 +52,16 @@ def with_texture(image: Tensor, photo: Tensor, network: Tensor, weights: Sequenc
     all, nothing changes. That half is what sharpness is seen by, and the least that can be wrong. Arguments and result
     are like those of `mix`.
     """
-    own, of_photo, of_network = (bands.upper_half(bands.to_ycc(each)[:, :1]) for each in (image, photo, network))
-    share, likeness = (bands.resized(weights[band][:, :1], own.shape[2:]) for band in (0, bands.FEATURES))
-    energy, *parts = (bands.smooth(bands.smooth(each.square())) for each in (own, of_photo, of_network))
+    own, of_photo, of_network = (bands.upper_half(bands.to_luma(each)) for each in (image, photo, network))
+    energy, *parts = (bands.smooth(F.avg_pool2d(each.square(), 2)) for each in (own, of_photo, of_network))
+    share, likeness = (bands.resized(weights[band][:, :1], energy.shape[2:]) for band in (0, bands.FEATURES))
     all_its_own = share**SHARE_POWER
     of_face = (1 + SOFTER * likeness) * parts[1]
     more = parts[0] - of_face  # energy that the photo has beyond the network's face, or less than it
     promised = of_face + torch.maximum(share * more, all_its_own * more)
     largest = LARGEST_GAIN[0] + LARGEST_GAIN[1] * share.sqrt()
     gain = ((promised + SMALL) / (energy + SMALL)).sqrt().clamp(min=1.0).minimum(largest)
-    return image + own * (gain - 1) * (1 - all_its_own.square()) * likeness
+    return image + own * bands.expand((gain - 1) * (1 - all_its_own.square()) * likeness)
 
 
 def tone_like(network: Tensor, photo: Tensor) -> Tensor:
@@ -72,17 +72,16 @@ def tone_like(network: Tensor, photo: Tensor) -> Tensor:
 
     network, photo: RGB (B, 3, H, W) in [-1, 1].
     """
-    ycc = bands.to_ycc(photo)
-    monochrome, curve = _tone_curve(ycc)
-    luma = bands.to_ycc(network)[:, :1]
+    monochrome, curve = _tone_curve(photo)
+    luma = bands.to_luma(network)
     toned = torch.cat((luma, curve(luma.flatten(2)).unflatten(2, luma.shape[2:])), 1)
     return torch.where(monochrome[:, None, None, None], bands.to_rgb(toned), network)
 
 
 def as_monochrome(correction: Tensor, photo: Tensor) -> Tensor:
     """A correction without its chroma where the photo is monochrome, as in `tone_like`; both RGB (B, 3, H, W)."""
-    monochrome, _ = _tone_curve(bands.to_ycc(photo))
-    return torch.where(monochrome[:, None, None, None], bands.to_ycc(correction)[:, :1], correction)
+    monochrome, _ = _tone_curve(photo)
+    return torch.where(monochrome[:, None, None, None], bands.to_luma(correction), correction)
 
 
 class _ToneCurve(NamedTuple):
@@ -109,9 +108,9 @@ def _polynomials(line: Tensor, slope: Tensor, level: Tensor) -> Tensor:
     return torch.cat((torch.ones_like(line), line, line.square() - slope * line - level), 1)
 
 
-def _tone_curve(ycc: Tensor) -> tuple[Tensor, _ToneCurve]:
+def _tone_curve(photo: Tensor) -> tuple[Tensor, _ToneCurve]:
     """Whether each photo (B, 3, H, W) is monochrome, and its chroma as a parabola of its luma, by least squares."""
-    small = F.adaptive_avg_pool2d(ycc, CHROMA_SIDE).flatten(2)
+    small = bands.to_ycc(F.adaptive_avg_pool2d(photo, CHROMA_SIDE)).flatten(2)
     luma, chroma = small[:, :1], small[:, 1:]
     mean = luma.mean(2, keepdim=True)
     deviation = (luma - mean).square().mean(2, keepdim=True).sqrt()
