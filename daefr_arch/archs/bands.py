@@ -40,12 +40,21 @@ def to_rgb(image: Tensor) -> Tensor:
     return torch.stack((red, (luma - _LUMA[0] * red - _LUMA[2] * blue) / _LUMA[1], blue), 1)
 
 
+def _bordered(image: Tensor) -> Tensor:
+    """Repeats the pixels at the border, (B, C, H, W) -> (B, C, H + 2, W + 2).
+
+    Joined and not padded: the gradient of padding by repetition cannot be compiled for channels_last tensors.
+    """
+    image = torch.cat((image[:, :, :1], image, image[:, :, -1:]), 2)
+    return torch.cat((image[..., :1], image, image[..., -1:]), 3)
+
+
 def shrink(image: Tensor) -> Tensor:
     """(B, C, H, W), H and W even -> half of the size, low-pass filtered."""
     channels = image.shape[1]
     taps = torch.tensor((1.0, 3.0, 3.0, 1.0), dtype=image.dtype, device=image.device) / 8
     kernel = torch.outer(taps, taps).expand(channels, 1, 4, 4)
-    return F.conv2d(F.pad(image, (1, 1, 1, 1), mode='replicate'), kernel, stride=2, groups=channels)
+    return F.conv2d(_bordered(image), kernel, stride=2, groups=channels)
 
 
 def expand(image: Tensor) -> Tensor:
@@ -89,7 +98,7 @@ def soften(image: Tensor) -> Tensor:
     channels = image.shape[1]
     taps = torch.tensor((1.0, 2.0, 1.0), dtype=image.dtype, device=image.device) / 4
     kernel = torch.outer(taps, taps).expand(channels, 1, 3, 3)
-    return F.conv2d(F.pad(image, (1, 1, 1, 1), mode='replicate'), kernel, groups=channels)
+    return F.conv2d(_bordered(image), kernel, groups=channels)
 
 
 def upper_half(image: Tensor) -> Tensor:

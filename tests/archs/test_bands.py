@@ -74,3 +74,14 @@ def test_blur_leaves_the_coarse_and_takes_the_fine(photo):
     assert ratios[0] > -0.5  # nothing is left of band 0
     assert ratios[3] < ratios[2] < ratios[1]
     assert ratios[3] < -4
+
+
+@pytest.mark.parametrize('filtered', [bands.shrink, bands.soften])
+def test_gradients_of_channels_last_images_can_be_compiled(filtered):
+    gradients = []
+    for function in (filtered, torch.compile(filtered)):
+        image = (torch.arange(3072.0).view(1, 3, 32, 32).sin()).contiguous(memory_format=torch.channels_last)
+        image.requires_grad_()
+        function(image * 2).square().sum().backward()
+        gradients.append(image.grad)
+    assert torch.allclose(*gradients, atol=1e-6)
