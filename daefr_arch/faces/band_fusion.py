@@ -64,34 +64,16 @@ def with_texture(image: Tensor, photo: Tensor, network: Tensor, weights: Sequenc
     return image + own * bands.expand((gain - 1) * (1 - all_its_own.square()) * likeness)
 
 
-def tone_like(network: Tensor, photo: Tensor) -> Tensor:
-    """The network's face with the tones of a monochrome photo; faces from photos in colour are returned as they are.
-
-    A photo is monochrome, grey or toned, where its chroma follows from its luma (a parabola of it), at a size at which
-    noise is averaged away. The network, which was shown colour photos, would tint such a face's eyes and lips.
-
-    network, photo: RGB (B, 3, H, W) in [-1, 1].
-    """
-    monochrome, curve = _tone_curve(photo)
-    luma = bands.to_luma(network)
-    toned = torch.cat((luma, curve(luma.flatten(2)).unflatten(2, luma.shape[2:])), 1)
-    return torch.where(monochrome[:, None, None, None], bands.to_rgb(toned), network)
-
-
-def as_monochrome(correction: Tensor, photo: Tensor) -> Tensor:
-    """A correction without its chroma where the photo is monochrome, as in `tone_like`; both RGB (B, 3, H, W)."""
-    monochrome, _ = _tone_curve(photo)
-    return torch.where(monochrome[:, None, None, None], bands.to_luma(correction), correction)
-
-
-class _ToneCurve(NamedTuple):
-    """Parabolas of chroma over luma, (B, 1, N) -> (B, 2, N): sums of polynomials that are orthogonal over the photo.
+class ToneCurve(NamedTuple):
+    """Of photos: parabolas of chroma over luma, (B, 1, N) -> (B, 2, N): sums of polynomials orthogonal over the photo.
 
     As exact as QR, where the normal equations of plain powers lose half of the digits; and it needs no solver, which
-    the graph formats lack. mean, scale: of the photo's luma, (B, 1, 1). factors: of the polynomials, (B, 2, 3), the
-    last of which is x^2 - slope * x - level.
+    the graph formats lack. monochrome: whether each photo, grey or toned, is no more than that, (B, 1, 1, 1). mean,
+    scale: of the photo's luma, (B, 1, 1). factors: of the polynomials, (B, 2, 3), the last of which is
+    x^2 - slope * x - level.
     """
 
+    monochrome: Tensor
     mean: Tensor
     scale: Tensor
     slope: Tensor
@@ -108,8 +90,8 @@ def _polynomials(line: Tensor, slope: Tensor, level: Tensor) -> Tensor:
     return torch.cat((torch.ones_like(line), line, line.square() - slope * line - level), 1)
 
 
-def _tone_curve(photo: Tensor) -> tuple[Tensor, _ToneCurve]:
-    """Whether each photo (B, 3, H, W) is monochrome, and its chroma as a parabola of its luma, by least squares."""
+def tone_curve(photo: Tensor) -> ToneCurve:
+    """The least squares of each photo's chroma, RGB (B, 3, H, W), at a size at which noise is averaged away."""
     small = bands.to_ycc(F.adaptive_avg_pool2d(photo, CHROMA_SIDE)).flatten(2)
     luma, chroma = small[:, :1], small[:, 1:]
     mean = luma.mean(2, keepdim=True)
@@ -120,9 +102,26 @@ def _tone_curve(photo: Tensor) -> tuple[Tensor, _ToneCurve]:
     slope = line.pow(3).mean(2, keepdim=True) / (level + SMALL)
     basis = _polynomials(line, slope, level)
     factors = chroma.matmul(basis.mT) / (basis.square().sum(2) + SMALL)[:, None]
-    curve = _ToneCurve(mean, scale, slope, level, factors)
-    residual = (curve(luma) - chroma).square().mean((1, 2)).sqrt()
-    return (residual < MONOCHROME_RESIDUAL) & (residual < MONOCHROME_SHARE * deviation[:, 0, 0]), curve
+    residual = (factors.matmul(basis) - chroma).square().mean((1, 2), keepdim=True).sqrt()
+    monochrome = (residual < MONOCHROME_RESIDUAL) & (residual < MONOCHROME_SHARE * deviation)
+    return ToneCurve(monochrome[..., None], mean, scale, slope, level, factors)
+
+
+def tone_like(network: Tensor, tones: ToneCurve) -> Tensor:
+    """The network's face with the tones of a monochrome photo; faces from photos in colour are returned as they are.
+
+    The network, which was shown colour photos, would tint such a face's eyes and lips.
+
+    network: RGB (B, 3, H, W) in [-1, 1]. tones: of the photo.
+    """
+    luma = bands.to_luma(network)
+    toned = torch.cat((luma, tones(luma.flatten(2)).unflatten(2, luma.shape[2:])), 1)
+    return torch.where(tones.monochrome, bands.to_rgb(toned), network)
+
+
+def as_monochrome(correction: Tensor, tones: ToneCurve) -> Tensor:
+    """A correction, RGB (B, 3, H, W), without its chroma where the photo is monochrome."""
+    return torch.where(tones.monochrome, bands.to_luma(correction), correction)
 
 
 class FusedChange(nn.Module):
@@ -138,8 +137,9 @@ class FusedChange(nn.Module):
         self.harmoniser = harmoniser
 
     def forward(self, photo: Tensor, network: Tensor, strength: Tensor, *weights: Tensor) -> Tensor:
-        network = tone_like(network, photo)
+        tones = tone_curve(photo)
+        network = tone_like(network, tones)
         result = mix(photo, network, weights)
         if self.harmoniser is not None:
-            result = result + strength * as_monochrome(self.harmoniser(photo, network, result, weights), photo)
+            result = result + strength * as_monochrome(self.harmoniser(photo, network, result, weights), tones)
         return with_texture(result, photo, network, weights) - photo

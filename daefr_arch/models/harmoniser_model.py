@@ -10,7 +10,7 @@ from torch import Tensor
 
 from daefr_arch.archs.evidence_arch import DAEFREvidence
 from daefr_arch.errors import InputError
-from daefr_arch.faces.band_fusion import mix, tone_like
+from daefr_arch.faces.band_fusion import mix, tone_curve, tone_like
 from daefr_arch.faces.evidence import weights
 from daefr_arch.models.adversary import AdversarialFile, AdversarialOptions, discriminator_loss, generator_loss
 from daefr_arch.models.base import DAEFRBaseModel
@@ -90,7 +90,7 @@ class DAEFRHarmoniserModel(DAEFRBaseModel):
         """The network's face in the photo's tones, the mixture, and the photo's weights, float32."""
         shares = weights([map_.float() for map_ in self.evidence(self.lq)], fidelity)
         with torch.autocast(self.device.type, enabled=False):
-            network = tone_like(self.network_face, self.lq)
+            network = tone_like(self.network_face, tone_curve(self.lq))
             return network, mix(self.lq, network, shares), shares
 
     def training_step(self, current_iter: int) -> dict[str, Tensor]:
