@@ -1,6 +1,6 @@
 """Mixing a photo's face and a network's by bands (section "Evidence" of the design): tensors in, tensors out."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -129,12 +129,17 @@ class FusedChange(nn.Module):
 
     forward(photo, network, strength, *weights): images RGB (B, 3, H, W) in [-1, 1], sides multiples of 32; the share of
     the harmoniser's correction in [0, 1]; the photo's weights by band as in `mix` -> what is to be added to the photo,
-    (B, 3, H, W), not clipped. harmoniser: a DAEFRHarmoniser, or None for the bare mixture.
+    (B, 3, H, W), not clipped.
+
+    Args:
+        harmoniser: a DAEFRHarmoniser, or what is called like one; None: the bare mixture.
+        textured: whether `with_texture` takes part.
     """
 
-    def __init__(self, harmoniser: nn.Module | None) -> None:
+    def __init__(self, harmoniser: Callable[..., Tensor] | None, *, textured: bool = True) -> None:
         super().__init__()
         self.harmoniser = harmoniser
+        self.textured = textured
 
     def forward(self, photo: Tensor, network: Tensor, strength: Tensor, *weights: Tensor) -> Tensor:
         tones = tone_curve(photo)
@@ -142,4 +147,6 @@ class FusedChange(nn.Module):
         result = mix(photo, network, weights)
         if self.harmoniser is not None:
             result = result + strength * as_monochrome(self.harmoniser(photo, network, result, weights), tones)
-        return with_texture(result, photo, network, weights) - photo
+        if self.textured:
+            result = with_texture(result, photo, network, weights)
+        return result - photo

@@ -6,11 +6,11 @@ import torch
 from basicsr.archs import build_network
 from basicsr.losses import build_loss
 from basicsr.utils.registry import MODEL_REGISTRY
-from torch import Tensor
+from torch import Tensor, nn
 
 from daefr_arch.archs.evidence_arch import DAEFREvidence
 from daefr_arch.errors import InputError
-from daefr_arch.faces.band_fusion import mix, tone_curve, tone_like
+from daefr_arch.faces.band_fusion import FusedChange
 from daefr_arch.faces.evidence import weights
 from daefr_arch.models.adversary import AdversarialFile, AdversarialOptions, discriminator_loss, generator_loss
 from daefr_arch.models.base import DAEFRBaseModel
@@ -54,7 +54,8 @@ class HarmoniserFile(AdversarialFile):
 class DAEFRHarmoniserModel(DAEFRBaseModel):
     """Trains network_g, a DAEFRHarmoniser, on mixtures by a frozen network_evidence.
 
-    The dataset is a DAEFRHarmoniserDataset. Losses and validation see the face before `with_texture` and its grain.
+    The dataset is a DAEFRHarmoniserDataset. Without a discriminator losses see the face before `with_texture`, which
+    costs PSNR; with one, and in validation, what users get but for its grain.
     """
 
     Options = HarmoniserFile
@@ -85,22 +86,25 @@ class DAEFRHarmoniserModel(DAEFRBaseModel):
             raise InputError("the harmoniser needs a dataset with a network's faces: DAEFRHarmoniserDataset")
         self.network_face = data['network'].to(self.device, non_blocking=True)
 
-    @torch.no_grad()
-    def _mixture(self, fidelity: float | None) -> tuple[Tensor, Tensor, list[Tensor]]:
-        """The network's face in the photo's tones, the mixture, and the photo's weights, float32."""
-        shares = weights([map_.float() for map_ in self.evidence(self.lq)], fidelity)
-        with torch.autocast(self.device.type, enabled=False):
-            network = tone_like(self.network_face, tone_curve(self.lq))
-            return network, mix(self.lq, network, shares), shares
+    def _fused(self, harmoniser: nn.Module, *, textured: bool = True, fidelity: float | None = None) -> Tensor:
+        """The fused face, (B, 3, H, W) float32 RGB in [-1, 1], not clipped; textured: what users get but grain."""
+
+        def correction(*inputs: Any) -> Tensor:
+            with self.autocast():
+                return harmoniser(*inputs).float()
+
+        with torch.no_grad(), self.autocast():
+            shares = weights([map_.float() for map_ in self.evidence(self.lq)], fidelity)
+        change = FusedChange(correction, textured=textured)
+        return self.lq + change(self.lq, self.network_face, torch.ones((), device=self.device), *shares)
 
     def training_step(self, current_iter: int) -> dict[str, Tensor]:
         assert self.gt is not None  # of a DAEFRHarmoniserDataset
         draw = torch.rand(2).tolist()
         fidelity = 0.2 + 0.7 * draw[1] if draw[0] < self.options.train.random_fidelity else None
+        adversarial = self.adversarial if self.adversarial and self.adversarial.active(current_iter) else None
+        result = self._fused(self.net_g, textured=adversarial is not None, fidelity=fidelity)
         with self.autocast():
-            network, mixture, shares = self._mixture(fidelity)
-            result = mixture + self.net_g(self.lq, network, mixture, shares).float()
-            adversarial = self.adversarial if self.adversarial and self.adversarial.active(current_iter) else None
             loss, log = generator_loss(
                 result,
                 self.gt,
@@ -118,5 +122,4 @@ class DAEFRHarmoniserModel(DAEFRBaseModel):
         return log
 
     def restore(self) -> Tensor:
-        network, mixture, shares = self._mixture(None)
-        return mixture + self.inference_net('g')(self.lq, network, mixture, shares)
+        return self._fused(self.inference_net('g'))
