@@ -20,8 +20,8 @@ CROPS_OF_PASS = 16  # bounds the memory of a photo with many faces
 GUESSED_SHARE = 0.4  # of the bands that tell who somebody is at most, of a face that is mostly a guess
 IDENTITY_BANDS = slice(1, 4)
 FINER_BANDS_AS = 1  # the band whose weights finer bands than SIDE's have: grain stays where the face is not a guess
-# rms of 255, and sigma in pixels, of the grain where the finest detail is a guess: skin without any is wax
-GRAIN, GRAIN_SIZE = 1.8, 0.6
+# rms of 255, and sigma in pixels, of the grain where the two finest bands are a guess: skin without any is wax
+GRAIN, GRAIN_SIZE = 1.4, 0.6
 # the face in an aligned crop, as parts of its side: centre and radii of an ellipse
 FACE_CENTRE, FACE_RADII = (0.5, 0.53), (0.28, 0.37)
 
@@ -155,7 +155,8 @@ class EvidenceFusion:
         strength = 1.0 if fidelity is None else min(1.0, 2 * fidelity)
         change = self.networks.change(photos, _at_side(network_faces), shares, strength)
         changes = np.ascontiguousarray((change * np.float32(127.5))[:, ::-1].transpose(0, 2, 3, 1))
-        lacking = np.stack((strength * (1 - shares[0][:, 0]), 1 - shares[FINER_BANDS_AS][:, 0]), 3)
+        finest, next_one = (1 - shares[band][:, 0] for band in (0, FINER_BANDS_AS))
+        lacking = np.stack((strength * finest * next_one, next_one), 3)
         return [
             self._fused(*items, fidelity)
             for items in zip(crops, network_faces, changes, lacking, evidence, strict=True)
