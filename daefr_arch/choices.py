@@ -27,7 +27,7 @@ MIN_FACE_SIZE = 12  # pixels
 # films: what they are written with and as
 FILM_ENDINGS = ('.mp4', '.m4v', '.mov', '.mkv', '.webm')
 CODECS = ('h264', 'h265', 'av1', 'vp9', 'ffv1', 'prores')
-STEADINESS = 0.6  # of restored faces over time, in [0, 1]; more is steadier and softer
+STEADINESS = 0.65  # of restored faces over time, in [0, 1]; more is steadier and softer
 MAX_PIXELS = 150_000_000  # of an image that is read
 
 SHARD_SIZE = 1000  # photos that are done, or not done, together on many machines

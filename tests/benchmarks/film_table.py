@@ -1,6 +1,6 @@
 """The table of films: how steady and how true restored faces are, frame by frame and steadied.
 
-python -m tests.benchmarks.film_table [--frames 32] [--steadiness 0.6 1] [--embedder MobileFaceNet.onnx]
+python -m tests.benchmarks.film_table [--frames 32] [--steadiness 0.65 1] [--embedder MobileFaceNet.onnx]
 
 For each clip of `film_clips`, over the face: warping error (Lai et al., ECCV 2018, times 1000; the source's flow),
 jitter of landmarks (mean second difference less the truth's, in % of the eyes' distance), jitter of identity (mean of
