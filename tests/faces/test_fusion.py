@@ -88,7 +88,8 @@ def test_change_is_what_leads_from_the_crop_to_the_face(fusion, photos, stranger
 def test_fidelity_runs_from_the_network_to_the_photo(fusion, photos, stranger):
     results = [fusion.fuse([photos['soft']], [stranger], fidelity=step)[0] for step in (0, 0.25, 0.5, 0.75, 1)]
     assert np.abs(results[0].face.astype(int) - stranger).max() <= 1
-    changes = [mean_change(result) for result in results]
+    softened = [cv2.GaussianBlur(result.change, (0, 0), 4) for result in results]  # without what a soft photo lacks
+    changes = [float(np.abs(change).mean()) for change in softened]
     assert changes == sorted(changes, reverse=True)
     (auto,) = fusion.fuse([photos['soft']], [stranger])
     assert np.array_equal(auto.face, results[2].face)
