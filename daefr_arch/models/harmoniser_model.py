@@ -54,8 +54,8 @@ class HarmoniserFile(AdversarialFile):
 class DAEFRHarmoniserModel(DAEFRBaseModel):
     """Trains network_g, a DAEFRHarmoniser, on mixtures by a frozen network_evidence.
 
-    The dataset is a DAEFRHarmoniserDataset. Without a discriminator losses see the face before `with_texture`, which
-    costs PSNR; with one, and in validation, what users get but for its grain.
+    The dataset is a DAEFRHarmoniserDataset. Losses see the face before `with_texture`: trained behind it the network is
+    no better. Validation sees what users get but for its grain.
     """
 
     Options = HarmoniserFile
@@ -102,8 +102,8 @@ class DAEFRHarmoniserModel(DAEFRBaseModel):
         assert self.gt is not None  # of a DAEFRHarmoniserDataset
         draw = torch.rand(2).tolist()
         fidelity = 0.2 + 0.7 * draw[1] if draw[0] < self.options.train.random_fidelity else None
+        result = self._fused(self.net_g, textured=False, fidelity=fidelity)
         adversarial = self.adversarial if self.adversarial and self.adversarial.active(current_iter) else None
-        result = self._fused(self.net_g, textured=adversarial is not None, fidelity=fidelity)
         with self.autocast():
             loss, log = generator_loss(
                 result,
