@@ -67,9 +67,9 @@ class ToneCurve(NamedTuple):
     """Of photos: parabolas of chroma over luma, (B, 1, N) -> (B, 2, N): sums of polynomials orthogonal over the photo.
 
     As exact as QR, where the normal equations of plain powers lose half of the digits; and it needs no solver, which
-    the graph formats lack. monochrome: whether each photo, grey or toned, is no more than that, (B, 1, 1, 1). mean,
-    scale: of the photo's luma, (B, 1, 1). factors: of the polynomials, (B, 2, 3), the last of which is
-    x^2 - slope * x - level.
+    the graph formats lack. monochrome: whether each photo is grey or toned, its chroma hardly off the parabola,
+    (B, 1, 1, 1). mean, scale: of the photo's luma, (B, 1, 1). factors: of the polynomials, (B, 2, 3), the last of
+    which is x^2 - slope * x - level.
     """
 
     monochrome: Tensor

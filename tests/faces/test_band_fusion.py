@@ -132,6 +132,5 @@ def test_a_network_in_colour_gets_the_tones_of_a_grey_or_sepia_photo(photo, netw
 
 
 def test_colours_stay_where_the_photo_has_some(photo, network):
-    assert tone_like(network, tone_curve(photo)) is not photo
     assert torch.equal(tone_like(network, tone_curve(photo)), network)
     assert torch.equal(tone_like(network, tone_curve(photo * 0.3 - 0.65)), network)  # an under-exposed photo
