@@ -3,7 +3,7 @@
 import argparse
 import logging
 
-from daefr_arch.commands.arguments import add_device, add_offline, add_output, count, device_of
+from daefr_arch.commands.arguments import add_device, add_offline, add_output, count, device_of, share
 
 GO_ON = 'the same command goes on where it stopped'
 
@@ -18,6 +18,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_output(parser, 'for the strips: photo, network, truth')
     parser.add_argument(
         '--count', type=count, default=2000, metavar='N', help='strips in all; those that are there are kept'
+    )
+    parser.add_argument(
+        '--degraded_again',
+        type=share,
+        default=0.5,
+        metavar='SHARE',
+        help='of the photos that the network is shown degraded once more, because it knows the faces that it was '
+        'trained on: 0 for faces that it has never seen',
     )
     parser.add_argument('--model', default='daefr-lite', help='the restoration network: a name or a weight file')
     add_device(parser)
@@ -42,6 +50,6 @@ def run(args: argparse.Namespace) -> int:
     check_run_options(options, is_train=True)
     dataset = build_dataset({**options['datasets']['train'], 'phase': 'train'})
     network = FaceNetwork(load_network(args.model, offline=args.offline), device=device_of(args))
-    written = write_strips(dataset, network, args.output, count=args.count)
+    written = write_strips(dataset, network, args.output, count=args.count, degraded_again=args.degraded_again)
     _logger.info('%s: %d strips written, %d in all', args.output, written, args.count)
     return OK

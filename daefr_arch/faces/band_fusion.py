@@ -9,11 +9,11 @@ from torch.nn import functional as F
 
 from daefr_arch.archs import bands
 
-LARGEST_GAIN = 1.67  # of texture that is raised to what the network's face promises
+LARGEST_GAIN = 1.86  # of texture that is raised to what the network's face promises
 SHARE_POWER = 6  # a photo with less texture than the network's face is to have it, unless nearly all of it is its own
-SOFTER = 0.7  # where features are evidence, the energy that the network lacks of faces: its texture is soft
+SOFTER = 1.355  # the energy of a face's texture over that of the network's, which is soft
 # how far texture is raised where the second band is evidence and the finest is not: a little blur has weakened it
-SHARPENED, SHARPENED_POWER = 1.4, 8
+SHARPENED, SHARPENED_POWER = 1.45, 11
 # of the network's finest colours, what is left out where features are evidence: more often specks than true
 COLOUR_SHARE, COLOUR_BANDS = 0.7, 2
 SMALL = 1e-6
@@ -55,7 +55,7 @@ def with_texture(image: Tensor, photo: Tensor, network: Tensor, weights: Sequenc
     energy, *parts = (bands.smooth(F.avg_pool2d(each.square(), 2)) for each in (own, of_photo, of_network))
     share, second, likeness = (bands.resized(weights[band][:, :1], energy.shape[2:]) for band in (0, 1, bands.FEATURES))
     all_its_own = share**SHARE_POWER
-    of_face = (1 + SOFTER * likeness) * parts[1]
+    of_face = SOFTER * parts[1]
     more = parts[0] - of_face  # energy that the photo has beyond the network's face, or less than it
     promised = of_face + torch.maximum(share * more, all_its_own * more)
     gain = ((promised + SMALL) / (energy + SMALL)).sqrt().clamp(1.0, LARGEST_GAIN)
@@ -127,8 +127,8 @@ class FusedChange(nn.Module):
     """All that fusing computes on tensors, as one network.
 
     forward(photo, network, strength, *weights): images RGB (B, 3, H, W) in [-1, 1], sides multiples of 32; the share of
-    the harmoniser's correction in [0, 1]; the photo's weights by band as in `mix` -> what is to be added to the photo,
-    (B, 3, H, W), not clipped.
+    what harmoniser and `with_texture` add, in [0, 1]; the photo's weights by band as in `mix` -> what is to be added to
+    the photo, (B, 3, H, W), not clipped.
 
     Args:
         harmoniser: a DAEFRHarmoniser, or what is called like one; None: the bare mixture.
@@ -147,5 +147,5 @@ class FusedChange(nn.Module):
         if self.harmoniser is not None:
             result = result + strength * as_monochrome(self.harmoniser(photo, network, result, weights), tones)
         if self.textured:
-            result = with_texture(result, photo, network, weights)
+            result = torch.lerp(result, with_texture(result, photo, network, weights), strength)
         return result - photo

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 Map = TypeVar('Map', np.ndarray, 'Tensor')
 
 MIDPOINT = 0.35  # error energy over face energy at which photo and network have equal weights
-FINEST_MIDPOINT = 0.5  # of that, for the finest luma: a photo a little soft would else stay so
+# of that, by band of luma from fine to coarse: the finest is lower, a photo a little soft would else stay so; the next
+# ones, which tell who somebody is, are higher: a network's face of a stranger is further off than the photo
+LUMA_MIDPOINTS = (0.5, 1.75, 1.75, 1.75, 1.0, 1.0)
 STEEPNESS = 3.0  # of the weights over the log of that ratio
 LARGEST_EXPONENT = 80.0  # of e, that float32 holds
 HIGHEST_MIDPOINT = 1.5  # at fidelity 1: whatever is nearer to the face than nothing at all
@@ -38,14 +40,15 @@ def midpoint(fidelity: float | None) -> float:
 def weights(log_ratios: Sequence[Map], fidelity: float | None = None) -> list[Map]:
     """Maps of DAEFREvidence, (B, 2, h, w) or (2, h, w) -> the weights in [0, 1] of the photo, of the same shapes.
 
-    w = 1 / (1 + (ratio / midpoint) ** STEEPNESS), the midpoint being FINEST_MIDPOINT times as high for the finest luma.
+    w = 1 / (1 + (ratio / midpoint) ** STEEPNESS), for luma the midpoint times LUMA_MIDPOINTS.
     Arrays and tensors alike: what training computes with is what photos are restored with.
     """
     middle = midpoint(fidelity)
     if middle == 0:
         return [log_ratio.clip(0, 0) for log_ratio in log_ratios]
     shares = [_share(log_ratio, middle) for log_ratio in log_ratios]
-    shares[0][..., 0, :, :] = _share(log_ratios[0][..., 0, :, :], middle * FINEST_MIDPOINT)
+    for share, log_ratio, factor in zip(shares, log_ratios, LUMA_MIDPOINTS, strict=True):
+        share[..., 0, :, :] = _share(log_ratio[..., 0, :, :], middle * factor)
     return shares
 
 

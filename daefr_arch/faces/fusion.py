@@ -17,11 +17,11 @@ KEPT, REPAIRED, GUESSED = 'kept', 'repaired', 'guessed'
 SIDE = 256  # pixels at which evidence is known; finer bands exist in larger crops
 KEPT_LUMA, KEPT_CHROMA = 0.96, 0.75  # shares of each band at least, of a face that shows all there is to show
 CROPS_OF_PASS = 16  # bounds the memory of a photo with many faces
-GUESSED_SHARE = 0.4  # of the bands that tell who somebody is at most, of a face that is mostly a guess
+GUESSED_SHARE = 0.6  # of the bands that tell who somebody is at most, of a face that is mostly a guess
 IDENTITY_BANDS = slice(1, 4)
-FINER_BANDS_AS = 1  # the band whose weights finer bands than SIDE's have: grain stays where the face is not a guess
+FINER_BANDS_AS, FINER_POWER = 1, 4  # the band by whose weights finer ones than SIDE's are kept: where they are nearly 1
 # rms of 255, and sigma in pixels, of the grain where the two finest bands are a guess: skin without any is wax
-GRAIN, GRAIN_SIZE = 1.4, 0.6
+GRAIN, GRAIN_SIZE = 2.75, 0.6
 # the face in an aligned crop, as parts of its side: centre and radii of an ellipse
 FACE_CENTRE, FACE_RADII = (0.5, 0.53), (0.28, 0.37)
 
@@ -37,7 +37,7 @@ class FusionNetworks(Protocol):
     ) -> np.ndarray:
         """band_fusion.FusedChange: (B, 3, SIDE, SIDE), what is to be added to the photos; not clipped.
 
-        shares: the photo's weights, maps (B, 2, h, w) by band. strength: of the harmoniser, in [0, 1].
+        shares: the photo's weights, maps (B, 2, h, w) by band. strength: see there.
         """
 
 
@@ -155,8 +155,8 @@ class EvidenceFusion:
         strength = 1.0 if fidelity is None else min(1.0, 2 * fidelity)
         change = self.networks.change(photos, _at_side(network_faces), shares, strength)
         changes = np.ascontiguousarray((change * np.float32(127.5))[:, ::-1].transpose(0, 2, 3, 1))
-        finest, next_one = (1 - shares[band][:, 0] for band in (0, FINER_BANDS_AS))
-        lacking = np.stack((strength * finest * next_one, next_one), 3)
+        finest, next_one = (shares[band][:, 0] for band in (0, FINER_BANDS_AS))
+        lacking = np.stack((strength * (1 - finest) * (1 - next_one), 1 - next_one**FINER_POWER), 3)
         return [
             self._fused(*items, fidelity)
             for items in zip(crops, network_faces, changes, lacking, evidence, strict=True)

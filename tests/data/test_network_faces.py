@@ -38,3 +38,18 @@ def test_every_face_comes_once_an_epoch(photos, tmp_path):
     truths = [cv2.imread(str(path))[:, 128:] for path in sorted((tmp_path / 'strips').iterdir())]
     differences = [np.abs(a.astype(int) - b).mean() for i, a in enumerate(truths) for b in truths[:i]]
     assert min(differences) > 10
+
+
+def test_a_network_is_shown_a_part_of_the_photos_degraded_once_more(photos, tmp_path):
+    network = FaceNetwork(FakeNetwork(), device='cpu')  # returns what it is shown
+    shares = {'none': 0.0, 'some': 0.5, 'all': 1.0}
+    changed = {}
+    for name, share in shares.items():
+        write_strips(photos, network, tmp_path / name, count=12, degraded_again=share)
+        strips = [cv2.imread(str(path)).astype(int) for path in sorted((tmp_path / name).iterdir())]
+        changed[name] = [np.abs(strip[:, :64] - strip[:, 64:128]).max() > 2 for strip in strips]
+        truths = [cv2.imread(str(path))[:, 128:] for path in sorted((tmp_path / 'none').iterdir())]
+        assert all((strip[:, 128:] == truth).all() for strip, truth in zip(strips, truths, strict=True))
+    assert sum(changed['none']) == 0
+    assert 0 < sum(changed['some']) < 12
+    assert sum(changed['all']) == 12

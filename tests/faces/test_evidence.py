@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from daefr_arch.errors import InputError
-from daefr_arch.faces.evidence import HIGHEST_MIDPOINT, MIDPOINT, midpoint, weights
+from daefr_arch.faces.evidence import HIGHEST_MIDPOINT, LUMA_MIDPOINTS, MIDPOINT, midpoint, weights
 
-RATIOS = [torch.linspace(-6, 3, 50).view(1, 1, 5, 10).expand(1, 2, 5, 10)]
+RATIOS = [torch.linspace(-4, 3, 50).view(1, 1, 5, 10).expand(1, 2, 5, 10)] * 6
 
 
 def test_auto_is_the_middle_of_the_knob():
@@ -17,12 +17,15 @@ def test_auto_is_the_middle_of_the_knob():
 
 
 def test_weights_fall_with_the_error_and_are_a_half_at_the_midpoint():
-    (weight,) = weights(RATIOS)
-    assert (weight.flatten(2).diff(dim=2) < 0).all()
-    finest, other = weights([torch.full((2, 1, 1), math.log(MIDPOINT))] * 2)
-    assert other.flatten().tolist() == pytest.approx([0.5, 0.5])
-    assert finest[1].item() == pytest.approx(0.5)
-    assert finest[0].item() < 0.2  # luma: what is a little soft lacks something
+    assert all((weight.flatten(2).diff(dim=2) < 0).all() for weight in weights(RATIOS))
+    halves = weights([torch.tensor([MIDPOINT * factor, MIDPOINT]).log().view(2, 1, 1) for factor in LUMA_MIDPOINTS])
+    assert torch.stack(halves).flatten().tolist() == pytest.approx([0.5] * 12)
+
+
+def test_a_photo_a_little_soft_lacks_its_finest_luma_and_shows_who_somebody_is():
+    finest, *others = weights([torch.full((2, 1, 1), math.log(MIDPOINT))] * 6)
+    assert finest[0].item() < 0.2
+    assert min(weight[0].item() for weight in others[:3]) > 0.8
 
 
 def test_weights_grow_with_fidelity_everywhere_from_the_network_alone():
