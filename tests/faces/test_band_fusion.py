@@ -3,7 +3,7 @@ import torch
 from torch.nn import functional as F
 
 from daefr_arch.archs import bands
-from daefr_arch.faces.band_fusion import CHROMA_SIDE, mix, tone_curve, tone_like, with_texture
+from daefr_arch.faces.band_fusion import CHROMA_SIDE, FusedChange, mix, tone_curve, tone_like, with_texture
 from daefr_arch.io.tensors import to_tensor
 from tests.data.faces import face
 
@@ -95,6 +95,16 @@ def test_a_little_blur_is_undone_where_the_second_band_is_evidence(photo, networ
     )
     assert after < 0.5 * before
     assert after < 0.7 * unsure
+
+
+def test_strength_scales_all_that_is_added_to_the_mixture(photo, network):
+    weights = constant([0.5] * 6)
+    fused = FusedChange(lambda *_: torch.full_like(photo, 0.1))
+    none, half, full = (photo + fused(photo, network, torch.tensor(strength), *weights) for strength in (0.0, 0.5, 1.0))
+    mixed = mix(photo, tone_like(network, tone_curve(photo)), weights)
+    assert torch.allclose(none, mixed, atol=1e-5)
+    assert torch.allclose(half, (mixed + full) / 2, atol=0.01)
+    assert (bands.upper_half(full) - bands.upper_half(mixed)).abs().max() > 0.01
 
 
 def test_weights_of_one_place_leave_the_others_alone(photo, network):
