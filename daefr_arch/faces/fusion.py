@@ -186,6 +186,8 @@ class EvidenceFusion:
                 else _finer(_resized(network_face.astype(np.float32), size))
             )
             change = _resized(change, size) + missing * (own - _finer(crop))
+        if (crop == crop[..., :1]).all():  # grey stays grey to the last bit
+            change = change.mean(2, keepdims=True)
         face = np.clip(crop + change + grainy * _grain(size), 0, 255)
         return FusedFace(np.rint(face).astype(np.uint8), face - crop, evidence)
 
