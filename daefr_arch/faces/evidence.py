@@ -40,18 +40,17 @@ def midpoint(fidelity: float | None) -> float:
 def weights(log_ratios: Sequence[Map], fidelity: float | None = None) -> list[Map]:
     """Maps of DAEFREvidence, (B, 2, h, w) or (2, h, w) -> the weights in [0, 1] of the photo, of the same shapes.
 
-    w = 1 / (1 + (ratio / midpoint) ** STEEPNESS), for luma the midpoint times LUMA_MIDPOINTS.
+    w = 1 / (1 + (ratio / midpoint) ** STEEPNESS), for luma the midpoint times LUMA_MIDPOINTS, at most HIGHEST_MIDPOINT.
     Arrays and tensors alike: what training computes with is what photos are restored with.
     """
     middle = midpoint(fidelity)
     if middle == 0:
         return [log_ratio.clip(0, 0) for log_ratio in log_ratios]
-    shares = [_share(log_ratio, middle) for log_ratio in log_ratios]
-    for share, log_ratio, factor in zip(shares, log_ratios, LUMA_MIDPOINTS, strict=True):
-        share[..., 0, :, :] = _share(log_ratio[..., 0, :, :], middle * factor)
-    return shares
+    return [_share(*band, middle) for band in zip(log_ratios, LUMA_MIDPOINTS, strict=True)]
 
 
-def _share(log_ratio: Map, middle: float) -> Map:
-    exponent = (STEEPNESS * (log_ratio - math.log(middle))).clip(-LARGEST_EXPONENT, LARGEST_EXPONENT)
-    return 1 / (1 + math.e**exponent)
+def _share(log_ratio: Map, luma_factor: float, middle: float) -> Map:
+    luma_middle = min(middle * luma_factor, HIGHEST_MIDPOINT)
+    exponent = STEEPNESS * (log_ratio - math.log(middle))
+    exponent[..., 0, :, :] -= STEEPNESS * math.log(luma_middle / middle)
+    return 1 / (1 + math.e ** exponent.clip(-LARGEST_EXPONENT, LARGEST_EXPONENT))

@@ -33,6 +33,8 @@ def test_weights_grow_with_fidelity_everywhere_from_the_network_alone():
     assert not steps[0].any()
     assert all((after >= before).all() for before, after in pairwise(steps))
     assert (steps[10] > steps[5] + 0.5).any()
+    highest = weights([torch.full((2, 1, 1), math.log(HIGHEST_MIDPOINT))] * 6, 1.0)
+    assert max(weight.max().item() for weight in highest) == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize('fidelity', [-0.1, 1.1, float('nan')])
