@@ -128,6 +128,11 @@ def degrade(image: np.ndarray, params: DegradationParams) -> np.ndarray:
     return cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
 
 
+def degraded_image(image: np.ndarray, params: DegradationParams) -> np.ndarray:
+    """`degrade` of 8 bits: (H, W, 3) uint8 BGR -> same, rounded."""
+    return np.rint(degrade(image.astype(np.float32) / 255, params) * 255).astype(np.uint8)
+
+
 def shrunk_size(length: int, factor: float) -> int:
     """Pixels that are left of `length`, at least one."""
     return max(1, int(length // factor))

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from daefr_arch.data.degradation import degrade, draw_params
+from daefr_arch.data.degradation import degraded_image, draw_params
 from daefr_arch.data.draw_sampler import Draw
 from daefr_arch.faces.exposure import restore_at_normal_exposure
 from daefr_arch.io.atomic_file import make_folder
@@ -44,8 +44,8 @@ def write_strips(
         rng = np.random.default_rng([dataset.seed, epoch, position, 1])
         shown = photo
         if rng.random() < degraded_again:
-            shown = np.rint(degrade(photo.astype(np.float32) / 255, draw_params(dataset.options, rng)) * 255)
-        (face,) = restore_at_normal_exposure(network, [shown.astype(np.uint8)])
+            shown = degraded_image(photo, draw_params(dataset.options, rng))
+        (face,) = restore_at_normal_exposure(network, [shown])
         if face is None:  # not finite: the next epoch has another photo of it
             continue
         write_image(path, np.hstack((photo, face, truth)))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from daefr_arch.data.degradation import DegradationParams, degrade
+from daefr_arch.data.degradation import DegradationParams, degraded_image
 from daefr_arch.errors import InputError
 from daefr_arch.faces.aligner import crop_face, estimate_alignment
 from daefr_arch.faces.detector import build_detector
@@ -25,12 +25,8 @@ def degraded_faces(photos: Sequence[np.ndarray], side: int) -> list[np.ndarray]:
         if not found:
             raise InputError('expected a photo with a face')
         largest = max(found, key=lambda face: face.size)
-        aligned.append(crop_face(photo, estimate_alignment(largest.landmarks, side), side).astype(np.float32) / 255)
-    return [
-        np.rint(degrade(face, _params(index, side)) * 255).astype(np.uint8)
-        for index in range(len(DEGRADATIONS))
-        for face in aligned
-    ]
+        aligned.append(crop_face(photo, estimate_alignment(largest.landmarks, side), side))
+    return [degraded_image(face, _params(index, side)) for index in range(len(DEGRADATIONS)) for face in aligned]
 
 
 def _params(index: int, side: int) -> DegradationParams:

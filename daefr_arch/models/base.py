@@ -26,7 +26,6 @@ A network that only passes gradients on, as the discriminator in the generator's
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -40,23 +39,13 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 
-from daefr_arch.checkpoints import (
-    Checkpoint,
-    Domain,
-    Provenance,
-    as_plain,
-    fill,
-    load_stage_network,
-    network_file,
-    read_networks,
-    save_durably,
-    weights_hash,
-)
-from daefr_arch.errors import InputError, WeightsError
+from daefr_arch.checkpoints import Checkpoint, Domain, load_stage_network, weights_hash
+from daefr_arch.errors import InputError
 from daefr_arch.models.distributed import broadcast_from_first, gather_objects, synchronise_batch_norm, world_size
 from daefr_arch.models.loss_log import LossLog, peak_memory_gib
 from daefr_arch.models.perceptual_backbone import settle_backbone
-from daefr_arch.models.random_states import get_random_states, set_random_states
+from daefr_arch.models.random_states import get_random_states
+from daefr_arch.models.saving import load_networks, restore_training_state, save_networks, save_training_state
 from daefr_arch.models.starting_points import Start, check_starting_points
 from daefr_arch.models.validation import BestRecord, validate
 from daefr_arch.options.run_file import OptionFile
@@ -65,8 +54,6 @@ from daefr_arch.runtime.precision import mixed_type
 
 if TYPE_CHECKING:  # TensorBoard is for training, and this module is imported wherever photos are restored
     from torch.utils.tensorboard import SummaryWriter
-
-_logger = logging.getLogger('basicsr')  # the log of the training run
 
 
 class DAEFRBaseModel(BaseModel):
@@ -300,7 +287,8 @@ class DAEFRBaseModel(BaseModel):
             metrics = validate(self, dataloader.dataset, current_iter, tb_logger, save_img)
         if self.is_train and self.best.update(dataloader.dataset.opt['name'], metrics, self.opt['val'].get('metrics')):
             self.loss_log.check()
-            self._save_networks('best')
+            if self.opt['rank'] == 0:
+                save_networks(self, 'best')
         self._samples, self._log_time = 0, time.perf_counter()
 
     # Checkpoints
@@ -309,70 +297,17 @@ class DAEFRBaseModel(BaseModel):
         """Networks, then the training state that makes them a complete set. `current_iter` -1: networks only."""
         self.loss_log.check()
         random_states = gather_objects(get_random_states())  # before anything is written: all processes have got here
-        self._save_networks('latest' if current_iter == -1 else current_iter)
-        if current_iter == -1 or self.opt['rank'] != 0:
-            return
-        state = {
-            'epoch': epoch,
-            'iter': current_iter,
-            'optimizers': [optimizer.state_dict() for optimizer in self.optimizers],
-            'schedulers': [scheduler.state_dict() for scheduler in self.schedulers],
-            'scaler': self.scaler.state_dict(),
-            'random_states': random_states,
-            'best': self.best.state_dict(),
-            'networks': list(self.nets),
-            'manual_seed': self.opt.get('manual_seed'),
-            'perceptual_backbone': self.perceptual_backbone,
-            'started_from': self.started_from,
-        }
-        if 'epochs' in self.opt:  # of BasicSR's pipeline
-            state['position'] = self.opt['epochs'].position(epoch, current_iter)
-        save_durably(state, f'{self.opt["path"]["training_states"]}/{current_iter}.state')
-
-    def _save_networks(self, name: int | str) -> None:
-        if self.opt['rank'] != 0:
-            return
-        for label, net in self.nets.items():
-            weights: dict[str, Any] = {'params': self.get_bare_model(net).state_dict()}
-            if label in self.emas:
-                weights['params_ema'] = self.emas[label].state_dict()
-            weights['network'] = as_plain(self.opt.get(f'network_{label}'))
-            weights['provenance'] = self._provenance(label).as_dict()
-            save_durably(weights, network_file(self.opt['path']['models'], label, name))
+        if self.opt['rank'] == 0:
+            save_networks(self, 'latest' if current_iter == -1 else current_iter)
+            if current_iter != -1:
+                save_training_state(self, epoch, current_iter, random_states)
 
     def domain_of(self, label: str) -> Domain | None:
         """The domain of network_<label>; None where it has both, or none."""
         return next((domain for domain in get_args(Domain) if label.split('_')[-1] == domain), None)
 
-    def _provenance(self, label: str) -> Provenance:
-        return Provenance(
-            stage=self.stage or type(self).__name__,
-            domain=self.domain_of(label),
-            iteration=self.iteration,
-            started_from=self.started_from,
-            perceptual_backbone=self.perceptual_backbone,
-        )
-
     def resume_training(self, resume_state: dict[str, Any]) -> None:
         """Goes on from a training state and the networks saved with it."""
-        for label, net in self.nets.items():
-            if f'network_{label}' in (self.options.path.ignore_resume_networks or ()):
-                _logger.info('network_%s starts again: path.ignore_resume_networks names it', label)
-                continue
-            path = network_file(self.opt['path']['models'], label, resume_state['iter'])
-            if not path.is_file():
-                raise WeightsError(f'{path} is missing: {self.opt["path"]["resume_state"]} needs it')
-            weights = read_networks(path)
-            fill(self.get_bare_model(net), weights['params'], path)
-            if label in self.emas:
-                fill(self.emas[label], weights.get('params_ema', weights['params']), path)
-        self.iteration = resume_state['iter']
-        self.started_from |= resume_state.get('started_from', {})
+        load_networks(self, resume_state['iter'])
         super().resume_training(resume_state)
-        self.scaler.load_state_dict(resume_state['scaler'])
-        self.best.load_state_dict(resume_state['best'])
-        states = resume_state['random_states']
-        if len(states) == world_size():
-            set_random_states(states[self.opt['rank']])
-        else:
-            _logger.warning('%d processes saved this state, %d resume: random draws differ', len(states), world_size())
+        restore_training_state(self, resume_state)

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from daefr_arch.checkpoints import load_network
-from daefr_arch.data.degradation import DegradationRanges, degrade, draw_params
+from daefr_arch.data.degradation import DegradationRanges, degraded_image, draw_params
 from daefr_arch.errors import InputError
 from daefr_arch.io.image_file import read_image
 from daefr_arch.io.image_listing import list_images
@@ -63,8 +63,7 @@ def degraded(face: np.ndarray, name: str, index: int) -> np.ndarray:
     if ranges is None:
         return face
     rng = np.random.default_rng([list(DEGRADATIONS).index(name), index])
-    photo = degrade(face.astype(np.float32) / 255, draw_params(ranges, rng))
-    return np.rint(photo * 255).astype(np.uint8)
+    return degraded_image(face, draw_params(ranges, rng))
 
 
 def sharpness(face: np.ndarray) -> float:

@@ -1,13 +1,12 @@
 """What the default model's file promises: half precision, the control module, and the plain network below it."""
 
 import cv2
-import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
 
 from daefr_arch import checkpoints
-from daefr_arch.data.degradation import DegradationParams, degrade
+from daefr_arch.data.degradation import DegradationParams, degraded_image
 from daefr_arch.io.tensors import to_tensor
 from tests.models.stages import ROOT, write_faces
 
@@ -27,7 +26,7 @@ def faces(tmp_path_factory):
     folder = write_faces(tmp_path_factory.mktemp('faces'), size=256)
     truths = [cv2.imread(str(folder / f'{name}_0.png')) for name in ('astronaut', 'hopper')]
     params = DegradationParams(**MILD, **NOISY)
-    degraded = [np.rint(degrade(face.astype(np.float32) / 255, params) * 255).astype(np.uint8) for face in truths]
+    degraded = [degraded_image(face, params) for face in truths]
     return [torch.cat([to_tensor(face) for face in batch]) for batch in (truths, degraded)]
 
 
