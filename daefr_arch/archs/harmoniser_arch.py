@@ -80,23 +80,29 @@ class DAEFRHarmoniser(nn.Module):
     It sees no feature of the restoration network, so that any can stand behind it.
 
     Args:
-        channels: at H/2, H/4, H/8.
-        blocks: at H/2 and at H/4 on the way down, and at H/8.
+        channels: at H/2, H/4, H/8, H/16.
+        blocks: of each, on the way down. The deepest add to those at H/8, untrained nothing: what of a face is where is
+            seen at H/16 in the whole of it.
     """
 
     def __init__(
         self,
-        channels: Annotated[Sequence[PositiveInt], Field(min_length=3, max_length=3)] = (32, 48, 96),
-        blocks: Annotated[Sequence[NonNegativeInt], Field(min_length=3, max_length=3)] = (1, 2, 3),
+        channels: Annotated[Sequence[PositiveInt], Field(min_length=4, max_length=4)] = (32, 48, 96, 128),
+        blocks: Annotated[Sequence[NonNegativeInt], Field(min_length=4, max_length=4)] = (1, 2, 3, 3),
     ) -> None:
         super().__init__()
-        fine, middle, coarse = channels
+        fine, middle, coarse, deep = channels
         self.conv_in = nn.Conv2d(4 * 9 + 2 * MAPS, fine, 3, padding=1)
         self.fine = nn.Sequential(*(DAEFRHarmoniserBlock(fine) for _ in range(blocks[0])))
         self.down1 = nn.Conv2d(fine, middle, 3, 2, padding=1)
         self.encoder = nn.Sequential(*(DAEFRHarmoniserBlock(middle) for _ in range(blocks[1])))
         self.down2 = nn.Conv2d(middle, coarse, 3, 2, padding=1)
         self.middle = nn.Sequential(*(DAEFRHarmoniserBlock(coarse) for _ in range(blocks[2])))
+        self.down3 = nn.Conv2d(coarse, deep, 3, 2, padding=1)
+        self.deep = nn.Sequential(*(DAEFRHarmoniserBlock(deep) for _ in range(blocks[3])))
+        self.up3 = nn.Conv2d(deep, coarse, 1)
+        nn.init.zeros_(self.up3.weight)
+        nn.init.zeros_(self.up3.bias)  # type: ignore[arg-type]
         self.up2 = nn.Conv2d(coarse, middle, 1)
         self.decoder = DAEFRHarmoniserBlock(middle)
         self.up1 = nn.Conv2d(middle, fine, 1)
@@ -123,6 +129,7 @@ class DAEFRHarmoniser(nn.Module):
         fine = self.fine(F.relu(self.conv_in(torch.cat((F.pixel_unshuffle(images, 2), maps * 2 - 1), 1))))
         middle = self.encoder(F.relu(self.down1(fine)))
         coarse = self.middle(F.relu(self.down2(middle)))
+        coarse = coarse + expand(self.up3(F.relu(self.deep(F.relu(self.down3(coarse))))))
         middle = self.decoder(F.relu(expand(self.up2(coarse)) + middle))
         fine = self.last(F.relu(expand(self.up1(middle)) + fine))
         return self.conv_out(F.relu(fine))

@@ -9,11 +9,12 @@ from torch.nn import functional as F
 
 from daefr_arch.archs import bands
 
-LARGEST_GAIN = 1.86  # of texture that is raised to what the network's face promises
+# of texture that is raised to what the network's face promises: where the second band is a guess, and where it is
+# evidence
+LARGEST_GAIN = (1.6, 1.95)
+FINEST_RAISED = 1.5  # what is added, over what a gain of the whole upper half would add there
 SHARE_POWER = 6  # a photo with less texture than the network's face is to have it, unless nearly all of it is its own
-SOFTER = 1.355  # the energy of a face's texture over that of the network's, which is soft
-# how far texture is raised where the second band is evidence and the finest is not: a little blur has weakened it
-SHARPENED, SHARPENED_POWER = 1.45, 11
+SOFTER = 2.0  # the energy of a face's texture over that of the network's, which is soft
 # of the network's finest colours, what is left out where features are evidence: more often specks than true
 COLOUR_SHARE, COLOUR_BANDS = 0.7, 2
 SMALL = 1e-6
@@ -46,21 +47,22 @@ def mix(photo: Tensor, network: Tensor, weights: Sequence[Tensor]) -> Tensor:
 def with_texture(image: Tensor, photo: Tensor, network: Tensor, weights: Sequence[Tensor]) -> Tensor:
     """An image mixed of photo and network, the energy of its finest texture brought to what the weights promise.
 
-    What is corrected for the mean error loses texture. As far as features are evidence, the energy that the finer half
-    of the finest band of luma lacks is put in by scaling what is there, which is in its place: most of all where the
-    photo is only a little blurred; where it shows all, nothing changes. That half is what sharpness is seen by, and the
-    least that can be wrong. Arguments and result are like those of `mix`.
+    What is corrected for the mean error loses texture. What the finer half of the finest band of luma lacks of its
+    energy is put in by scaling the finest that is there, which is in its place; where the photo shows all, nothing
+    changes. The finest is what sharpness is seen by, and the least that can be wrong. Arguments and result are like
+    those of `mix`.
     """
     own, of_photo, of_network = (bands.upper_half(bands.to_luma(each)) for each in (image, photo, network))
     energy, *parts = (bands.smooth(F.avg_pool2d(each.square(), 2)) for each in (own, of_photo, of_network))
-    share, second, likeness = (bands.resized(weights[band][:, :1], energy.shape[2:]) for band in (0, 1, bands.FEATURES))
+    share, second = (bands.resized(weights[band][:, :1], energy.shape[2:]) for band in (0, 1))
     all_its_own = share**SHARE_POWER
     of_face = SOFTER * parts[1]
     more = parts[0] - of_face  # energy that the photo has beyond the network's face, or less than it
     promised = of_face + torch.maximum(share * more, all_its_own * more)
-    gain = ((promised + SMALL) / (energy + SMALL)).sqrt().clamp(1.0, LARGEST_GAIN)
-    gain = gain.maximum(1 + SHARPENED * second**SHARPENED_POWER * (1 - share))
-    return image + own * bands.expand((gain - 1) * (1 - all_its_own.square()) * likeness)
+    least, most = LARGEST_GAIN
+    gain = ((promised + SMALL) / (energy + SMALL)).sqrt().clamp(min=1.0).minimum(least + (most - least) * second)
+    finest = FINEST_RAISED * bands.upper_half(own)
+    return image + finest * bands.expand((gain - 1) * (1 - all_its_own.square()))
 
 
 class ToneCurve(NamedTuple):

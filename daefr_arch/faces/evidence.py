@@ -17,7 +17,7 @@ MIDPOINT = 0.35  # error energy over face energy at which photo and network have
 # of that, by band of luma from fine to coarse: the finest is lower, a photo a little soft would else stay so; the next
 # ones, which tell who somebody is, are higher: a network's face of a stranger is further off than the photo
 LUMA_MIDPOINTS = (0.5, 1.75, 1.75, 1.75, 1.0, 1.0)
-STEEPNESS = 3.0  # of the weights over the log of that ratio
+STEEPNESS = 2.75  # of the weights over the log of that ratio
 LARGEST_EXPONENT = 80.0  # of e, that float32 holds
 HIGHEST_MIDPOINT = 1.5  # at fidelity 1: whatever is nearer to the face than nothing at all
 

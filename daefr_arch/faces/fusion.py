@@ -15,7 +15,7 @@ from daefr_arch.io.resize import resize_square
 
 KEPT, REPAIRED, GUESSED = 'kept', 'repaired', 'guessed'
 SIDE = 256  # pixels at which evidence is known; finer bands exist in larger crops
-KEPT_LUMA, KEPT_CHROMA = 0.96, 0.75  # shares of each band at least, of a face that shows all there is to show
+KEPT_LUMA, KEPT_CHROMA = 0.95, 0.74  # shares of each band at least, of a face that shows all there is to show
 CROPS_OF_PASS = 16  # bounds the memory of a photo with many faces
 # of the bands that tell who somebody is at most, of a face that is mostly a guess: they are weighed generously
 GUESSED_SHARE = 0.6
@@ -23,7 +23,7 @@ IDENTITY_BANDS = slice(1, 4)
 # the band whose weights, to this power, are those of bands finer than SIDE's: grain stays where it is surely evidence
 FINER_BANDS_AS, FINER_POWER = 1, 4
 # rms of 255, and sigma in pixels, of the grain where the two finest bands are a guess: skin without any is wax
-GRAIN, GRAIN_SIZE = 2.75, 0.6
+GRAIN, GRAIN_SIZE = 3.1, 0.6
 # the face in an aligned crop, as parts of its side: centre and radii of an ellipse
 FACE_CENTRE, FACE_RADII = (0.5, 0.53), (0.28, 0.37)
 

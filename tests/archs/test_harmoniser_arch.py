@@ -8,7 +8,7 @@ from torch import nn
 from daefr_arch.archs import bands
 from daefr_arch.archs.harmoniser_arch import GAINS
 
-OPTIONS = {'type': 'DAEFRHarmoniser', 'channels': [16, 16, 16], 'blocks': [1, 1, 1]}
+OPTIONS = {'type': 'DAEFRHarmoniser', 'channels': [16, 16, 16, 16], 'blocks': [1, 1, 1, 1]}
 
 
 @pytest.fixture
@@ -25,6 +25,7 @@ def trained():
     net = build_network(OPTIONS)
     nn.init.normal_(net.conv_out.weight, std=0.1)
     nn.init.normal_(net.gains.last.weight, std=0.1)
+    nn.init.normal_(net.up3.weight, std=0.1)
     return net
 
 

@@ -3,7 +3,7 @@ import torch
 from torch.nn import functional as F
 
 from daefr_arch.archs import bands
-from daefr_arch.faces.band_fusion import CHROMA_SIDE, FusedChange, mix, tone_curve, tone_like, with_texture
+from daefr_arch.faces.band_fusion import CHROMA_SIDE, SOFTER, FusedChange, mix, tone_curve, tone_like, with_texture
 from daefr_arch.io.tensors import to_tensor
 from tests.data.faces import face
 
@@ -60,16 +60,25 @@ def test_texture_brings_a_mixture_of_unlike_textures_to_their_energy():
         bands.upper_half(image).square().mean() for image in (mixed, with_texture(mixed, a, b, weights), a)
     )
     assert plain < 0.6 * unmixed
-    assert 0.65 * unmixed < textured < 1.1 * unmixed
+    promised = (SOFTER + 1) / 2 * unmixed
+    assert 0.65 * promised < textured < 1.8 * promised
 
 
-def test_texture_is_left_alone_where_the_photo_shows_all_or_none_is_missing(photo, network):
+def test_texture_is_left_alone_where_the_photo_shows_all_and_raised_where_it_is_missing(photo, network):
     soft = bands.expand(bands.shrink(photo))
     assert torch.allclose(with_texture(photo, photo, network, constant([1.0] * 6)), photo, atol=1e-6)
-    assert torch.allclose(with_texture(network, photo, network, constant([0.0] * 6)), network, atol=1e-5)
-    assert torch.equal(with_texture(soft, photo, network, constant([0.0] * 6)), soft)  # a guess is the network's
-    added = with_texture(soft, photo, network, constant([0.0, 0.0, 1.0, 1.0, 1.0, 1.0]))
-    assert bands.upper_half(added).square().mean() > 1.1 * bands.upper_half(soft).square().mean()
+    before, guessed, partly, of_network = (
+        bands.upper_half(image).square().mean()
+        for image in (
+            soft,
+            with_texture(soft, photo, network, constant([0.0] * 6)),
+            with_texture(soft, photo, network, constant([0.0, 1.0, 1.0, 1.0, 1.0, 1.0])),
+            network,
+        )
+    )
+    assert 1.1 * before < guessed < partly < SOFTER * of_network
+    enough = network * 2
+    assert torch.allclose(with_texture(enough, photo, network, constant([0.0] * 6)), enough, atol=1e-5)
 
 
 def test_a_soft_photo_gets_texture_unless_nearly_all_of_it_is_its_own(photo, network):
@@ -81,20 +90,6 @@ def test_a_soft_photo_gets_texture_unless_nearly_all_of_it_is_its_own(photo, net
     )
     assert half > 1.1
     assert 1 < most < 1 + (half - 1) / 2
-
-
-def test_a_little_blur_is_undone_where_the_second_band_is_evidence(photo, network):
-    soft = 0.5 * (photo + bands.soften(photo))
-    before, after, unsure = (
-        (photo - image).square().mean()
-        for image in (
-            soft,
-            with_texture(soft, soft, network, constant([0.2, *[1.0] * 5])),
-            with_texture(soft, soft, network, constant([0.2, 0.5, *[1.0] * 4])),
-        )
-    )
-    assert after < 0.5 * before
-    assert after < 0.7 * unsure
 
 
 def test_strength_scales_all_that_is_added_to_the_mixture(photo, network):
