@@ -12,7 +12,7 @@ from daefr_arch.archs import bands
 # of texture that is raised to what the network's face promises: where the second band is a guess, and where it is
 # evidence
 LARGEST_GAIN = (1.6, 1.95)
-FINEST_RAISED = 1.5  # what is added, over what a gain of the whole upper half would add there
+FINEST_RAISED = 1.5  # times the gain: only the finest of the upper half is raised, for what all of it lacks
 SHARE_POWER = 6  # a photo with less texture than the network's face is to have it, unless nearly all of it is its own
 SOFTER = 2.0  # the energy of a face's texture over that of the network's, which is soft
 # of the network's finest colours, what is left out where features are evidence: more often specks than true
