@@ -12,7 +12,7 @@ from daefr_arch.losses import perceptual_distance
 from daefr_arch.losses.perceptual_distance import FeatureDistance
 from tests.models.stages import one_process, read_options, train, validation_batch, write_faces
 
-ITERATIONS = {'stage1_hq': 40, 'stage1_lq': 25, 'stage2_association': 15, 'stage3_restoration': 70}
+ITERATIONS = {'stage1_hq': 60, 'stage1_lq': 25, 'stage2_association': 15, 'stage3_restoration': 110}
 RATES = {'stage1_hq': 3e-3, 'stage1_lq': 3e-3, 'stage2_association': 1e-3, 'stage3_restoration': 3e-3}
 SIDE = 16  # pixels of a face
 DEGRADATION = {'gt_size': SIDE, 'blur_sigma': [0.1, 1.5], 'downsample_range': [3, 6]}  # of 512 pixels: far beyond 30
