@@ -9,12 +9,12 @@ from torch.nn import functional as F
 
 from daefr_arch.archs import bands
 
-# of texture that is raised to what the network's face promises: where the second band is a guess, and where it is
-# evidence
-LARGEST_GAIN = (1.6, 1.95)
+# of texture that is raised to what the network's face promises: where all of the second band is a guess, not at all,
+# because texture is no better placed than that, and where all of it is evidence
+LARGEST_GAIN = (0.8, 3.8)
 FINEST_RAISED = 1.5  # times the gain: only the finest of the upper half is raised, for what all of it lacks
 SHARE_POWER = 6  # a photo with less texture than the network's face is to have it, unless nearly all of it is its own
-SOFTER = 2.0  # the energy of a face's texture over that of the network's, which is soft
+SOFTER = 2.3  # the energy of a face's texture over that of the network's, which is soft
 # of the network's finest colours, what is left out where features are evidence: more often specks than true
 COLOUR_SHARE, COLOUR_BANDS = 0.7, 2
 SMALL = 1e-6
@@ -60,9 +60,9 @@ def with_texture(image: Tensor, photo: Tensor, network: Tensor, weights: Sequenc
     more = parts[0] - of_face  # energy that the photo has beyond the network's face, or less than it
     promised = of_face + torch.maximum(share * more, all_its_own * more)
     least, most = LARGEST_GAIN
-    gain = ((promised + SMALL) / (energy + SMALL)).sqrt().clamp(min=1.0).minimum(least + (most - least) * second)
+    gain = ((promised + SMALL) / (energy + SMALL)).sqrt().minimum(least + (most - least) * second).clamp(min=1.0)
     finest = FINEST_RAISED * bands.upper_half(own)
-    return image + finest * bands.expand((gain - 1) * (1 - all_its_own.square()))
+    return image + finest * bands.expand((gain - 1) * (1 - share))
 
 
 class ToneCurve(NamedTuple):

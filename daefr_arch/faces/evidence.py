@@ -16,8 +16,10 @@ Map = TypeVar('Map', np.ndarray, 'Tensor')
 MIDPOINT = 0.35  # error energy over face energy at which photo and network have equal weights
 # of that, by band of luma from fine to coarse: the finest is lower, a photo a little soft would else stay so; the next
 # ones, which tell who somebody is, are higher: a network's face of a stranger is further off than the photo
-LUMA_MIDPOINTS = (0.5, 1.75, 1.75, 1.75, 1.0, 1.0)
-STEEPNESS = 2.75  # of the weights over the log of that ratio
+LUMA_MIDPOINTS = (0.5, 1.4, 1.75, 2.2, 1.5, 1.0)
+# of the weights over the log of that ratio, where the photo is nearer to the face than the midpoint and where it is
+# further off: evidence is kept as it is, of two guesses the mean is nearer to the face than either
+STEEPNESS = (3.0, 1.2)
 LARGEST_EXPONENT = 80.0  # of e, that float32 holds
 HIGHEST_MIDPOINT = 1.5  # at fidelity 1: whatever is nearer to the face than nothing at all
 
@@ -40,8 +42,8 @@ def midpoint(fidelity: float | None) -> float:
 def weights(log_ratios: Sequence[Map], fidelity: float | None = None) -> list[Map]:
     """Maps of DAEFREvidence, (B, 2, h, w) or (2, h, w) -> the weights in [0, 1] of the photo, of the same shapes.
 
-    w = 1 / (1 + (ratio / midpoint) ** STEEPNESS), for luma the midpoint times LUMA_MIDPOINTS, at most HIGHEST_MIDPOINT.
-    Arrays and tensors alike: what training computes with is what photos are restored with.
+    w = 1 / (1 + (ratio / midpoint) ** s), s of STEEPNESS; for luma the midpoint is multiplied by LUMA_MIDPOINTS, up to
+    HIGHEST_MIDPOINT. Arrays and tensors alike: what training computes with is what photos are restored with.
     """
     middle = midpoint(fidelity)
     if middle == 0:
@@ -51,6 +53,8 @@ def weights(log_ratios: Sequence[Map], fidelity: float | None = None) -> list[Ma
 
 def _share(log_ratio: Map, luma_factor: float, middle: float) -> Map:
     luma_middle = min(middle * luma_factor, HIGHEST_MIDPOINT)
-    exponent = STEEPNESS * (log_ratio - math.log(middle))
-    exponent[..., 0, :, :] -= STEEPNESS * math.log(luma_middle / middle)
+    distance = log_ratio - math.log(middle)
+    distance[..., 0, :, :] -= math.log(luma_middle / middle)
+    nearer, further = STEEPNESS
+    exponent = nearer * distance.clip(None, 0) + further * distance.clip(0, None)
     return 1 / (1 + math.e ** exponent.clip(-LARGEST_EXPONENT, LARGEST_EXPONENT))

@@ -20,6 +20,7 @@ DARK = 120
 FLAT = 80
 MIDDLE = 125
 CONTRAST = 145
+WHOLE_SHARE = 0.7  # of the contrast of the whole crop, which blur leaves, that of a face is not below
 # how fast the correction grows below these limits; at a limit it is none, so that nothing flickers in a film
 LIGHTENING = 0.85
 STRETCHING = 1.5
@@ -105,10 +106,11 @@ def restore_at_normal_exposure(network: RestorationNetwork, faces: Sequence[np.n
 def _levels(luma: np.ndarray) -> tuple[float, float]:
     """(gain, offset) that bring the face in a crop of this luma (S, S) to a normal exposure."""
     dark, light = np.percentile(luma[_face_oval(luma.shape[0])], (2, 98)).tolist()
+    whole = float(np.subtract(*np.percentile(luma, (98, 2))))
     gain, offset = 1.0, 0.0
     if 0 < light < DARK:
         gain = (DARK + (DARK - light) * LIGHTENING) / light
-    contrast, middle = gain * (light - dark), gain * (light + dark) / 2
+    contrast, middle = gain * max(light - dark, WHOLE_SHARE * whole), gain * (light + dark) / 2
     if 0 < contrast < FLAT:
         wanted = min(FLAT + (FLAT - contrast) * STRETCHING, CONTRAST)
         share = (wanted - FLAT) / (CONTRAST - FLAT)

@@ -17,6 +17,9 @@ KEPT, REPAIRED, GUESSED = 'kept', 'repaired', 'guessed'
 SIDE = 256  # pixels at which evidence is known; finer bands exist in larger crops
 KEPT_LUMA, KEPT_CHROMA = 0.95, 0.74  # shares of each band at least, of a face that shows all there is to show
 CROPS_OF_PASS = 16  # bounds the memory of a photo with many faces
+# share of the band of features at least, of a face worth a second look: without what is beyond this part of its radii
+WORTH_A_LOOK, FEATURES_BAND = 0.85, 2
+ALONE_RADIUS, ALONE_SIGMA = 0.9, 4
 # of the bands that tell who somebody is at most, of a face that is mostly a guess: they are weighed generously
 GUESSED_SHARE = 0.6
 IDENTITY_BANDS = slice(1, 4)
@@ -112,7 +115,20 @@ class EvidenceFusion:
         self.networks = networks
 
     def assess(self, crops: Sequence[np.ndarray]) -> list[FaceEvidence]:
-        """The evidence of each crop, from the crop alone."""
+        """The evidence of each crop, from the crop alone.
+
+        Noise and dots of a print lie over the face as well as beside it; what does not is cloth, which the network can
+        take for them. So a face that shows nothing of it without what is about it is KEPT.
+        """
+        judged = self._judge(crops)
+        unsure = [index for index, one in enumerate(judged) if _is_worth_a_look(one)]
+        for index, alone in zip(unsure, self._judge([_alone(crops[index]) for index in unsure]), strict=True):
+            if alone.verdict == KEPT:
+                judged[index] = alone
+        return judged
+
+    def _judge(self, crops: Sequence[np.ndarray]) -> list[FaceEvidence]:
+        """The evidence of each crop as the network sees it at first."""
         judged = []
         for start in range(0, len(crops), CROPS_OF_PASS):
             maps = self.networks.evidence(_at_side(crops[start : start + CROPS_OF_PASS]))
@@ -209,17 +225,35 @@ def _at_side(faces: Sequence[np.ndarray]) -> np.ndarray:
     return to_planes([_resized(face.astype(np.float32), SIDE) for face in faces])
 
 
+def _is_worth_a_look(evidence: FaceEvidence) -> bool:
+    return evidence.verdict == REPAIRED and evidence.luma[FEATURES_BAND] >= WORTH_A_LOOK
+
+
+def _alone(crop: np.ndarray) -> np.ndarray:
+    """The face of a crop (S, S, 3), what is about it softened: (SIDE, SIDE, 3) float32."""
+    face = _resized(crop.astype(np.float32), SIDE)
+    inside = (distance_from_face(SIDE) <= ALONE_RADIUS).astype(np.float32)
+    soft = cv2.GaussianBlur(face, (0, 0), ALONE_SIGMA)
+    return soft + cv2.GaussianBlur(inside, (0, 0), ALONE_SIGMA / 2)[..., None] * (face - soft)
+
+
 def _finer(image: np.ndarray) -> np.ndarray:
     """What an image (S, S, 3) float32 has in bands finer than SIDE pixels."""
     return image - _resized(_resized(image, SIDE), image.shape[0])
 
 
+def distance_from_face(side: int) -> np.ndarray:
+    """(side, side) for an aligned crop: 0 at the centre of the face, 1 at its edge, an ellipse."""
+    centres = (np.arange(side) + 0.5) / side
+    x, y = ((centres - centre) / radius for centre, radius in zip(FACE_CENTRE, FACE_RADII, strict=True))
+    distance: np.ndarray = np.hypot(x, y[:, None])
+    return distance
+
+
 @lru_cache(maxsize=8)
 def face_region(side: int) -> np.ndarray:
     """(side, side) float32 weights that sum to 1: the ellipse of the face in an aligned crop."""
-    centres = (np.arange(side) + 0.5) / side
-    x, y = ((centres - centre) / radius for centre, radius in zip(FACE_CENTRE, FACE_RADII, strict=True))
-    inside = (x**2 + y[:, None] ** 2 <= 1).astype(np.float32)
+    inside = (distance_from_face(side) <= 1).astype(np.float32)
     region: np.ndarray = inside / inside.sum()
     region.setflags(write=False)
     return region

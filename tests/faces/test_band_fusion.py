@@ -64,19 +64,19 @@ def test_texture_brings_a_mixture_of_unlike_textures_to_their_energy():
     assert 0.65 * promised < textured < 1.5 * promised
 
 
-def test_texture_is_left_alone_where_the_photo_shows_all_and_raised_where_it_is_missing(photo, network):
+def test_texture_is_raised_where_it_is_missing_and_the_next_band_says_where_it_belongs(photo, network):
     soft = bands.expand(bands.shrink(photo))
     assert torch.allclose(with_texture(photo, photo, network, constant([1.0] * 6)), photo, atol=1e-6)
-    before, guessed, partly, of_network = (
+    before, guessed, partly, known, of_network = (
         bands.upper_half(image).square().mean()
         for image in (
             soft,
-            with_texture(soft, photo, network, constant([0.0] * 6)),
-            with_texture(soft, photo, network, constant([0.0, 1.0, 1.0, 1.0, 1.0, 1.0])),
+            *(with_texture(soft, photo, network, constant([0.0, second, 1, 1, 1, 1])) for second in (0.0, 0.3, 1.0)),
             network,
         )
     )
-    assert 1.1 * before < guessed < partly < SOFTER * of_network
+    assert guessed == before
+    assert 1.1 * before < partly < known < SOFTER * of_network
     enough = network * 2
     assert torch.allclose(with_texture(enough, photo, network, constant([0.0] * 6)), enough, atol=1e-5)
 

@@ -23,9 +23,16 @@ def test_weights_fall_with_the_error_and_are_a_half_at_the_midpoint():
 
 
 def test_a_photo_a_little_soft_lacks_its_finest_luma_and_shows_who_somebody_is():
-    finest, *others = weights([torch.full((2, 1, 1), math.log(MIDPOINT))] * 6)
-    assert finest[0].item() < 0.2
-    assert min(weight[0].item() for weight in others[:3]) > 0.8
+    finest, next_one, *others = weights([torch.full((2, 1, 1), math.log(MIDPOINT))] * 6)
+    assert finest[0].item() < 0.35
+    assert next_one[0].item() > 0.7
+    assert min(weight[0].item() for weight in others[:2]) > 0.8
+
+
+def test_evidence_is_kept_whole_and_guesses_are_mixed():
+    nearer, further = ([torch.full((2, 1, 1), math.log(MIDPOINT * factor))] * 6 for factor in (1 / 8, 8))
+    assert weights(nearer)[-1].min().item() > 0.995
+    assert 0.05 < weights(further)[-1].max().item() < 0.1
 
 
 def test_weights_grow_with_fidelity_everywhere_from_the_network_alone():
