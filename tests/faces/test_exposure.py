@@ -37,6 +37,13 @@ def test_a_normal_face_is_left_alone() -> None:
     assert curve.restore(crop) is crop
 
 
+def test_blur_is_no_fading() -> None:
+    """It takes contrast of the face, and hardly any of the whole crop."""
+    soft = cv2.GaussianBlur(face().astype(np.float32) * 0.7 + 40, (0, 0), 6)
+    assert np.ptp(levels(soft)) < FLAT
+    assert normalise_exposure(soft)[1].is_identity
+
+
 @pytest.mark.parametrize('change', CHANGES.values(), ids=CHANGES)
 @pytest.mark.parametrize('dtype', [np.uint8, np.float32])
 def test_levels_become_normal_and_come_back(change, dtype: type) -> None:
