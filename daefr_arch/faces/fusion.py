@@ -17,8 +17,9 @@ KEPT, REPAIRED, GUESSED = 'kept', 'repaired', 'guessed'
 SIDE = 256  # pixels at which evidence is known; finer bands exist in larger crops
 KEPT_LUMA, KEPT_CHROMA = 0.95, 0.74  # shares of each band at least, of a face that shows all there is to show
 CROPS_OF_PASS = 16  # bounds the memory of a photo with many faces
-# share of the band of features at least, of a face worth a second look: without what is beyond this part of its radii
-WORTH_A_LOOK, FEATURES_BAND = 0.85, 2
+# energy of fine detail about a face over that within, at least, of a face worth a second look, without what is beyond
+# this part of its radii
+BUSIER = 2.5
 ALONE_RADIUS, ALONE_SIGMA = 0.9, 4
 # of the bands that tell who somebody is at most, of a face that is mostly a guess: they are weighed generously
 GUESSED_SHARE = 0.6
@@ -121,10 +122,10 @@ class EvidenceFusion:
         take for them. So a face that shows nothing of it without what is about it is KEPT.
         """
         judged = self._judge(crops)
-        unsure = [index for index, one in enumerate(judged) if _is_worth_a_look(one)]
-        for index, alone in zip(unsure, self._judge([_alone(crops[index]) for index in unsure]), strict=True):
+        unsure = [i for i, crop in enumerate(crops) if judged[i].verdict == REPAIRED and _is_busier_about(crop)]
+        for i, alone in zip(unsure, self._judge([_alone(crops[i]) for i in unsure]), strict=True):
             if alone.verdict == KEPT:
-                judged[index] = alone
+                judged[i] = alone
         return judged
 
     def _judge(self, crops: Sequence[np.ndarray]) -> list[FaceEvidence]:
@@ -225,16 +226,28 @@ def _at_side(faces: Sequence[np.ndarray]) -> np.ndarray:
     return to_planes([_resized(face.astype(np.float32), SIDE) for face in faces])
 
 
-def _is_worth_a_look(evidence: FaceEvidence) -> bool:
-    return evidence.verdict == REPAIRED and evidence.luma[FEATURES_BAND] >= WORTH_A_LOOK
+def _is_busier_about(crop: np.ndarray) -> bool:
+    """Whether a crop (S, S, 3) has much more fine detail about its face than in it."""
+    luma = _resized(crop.astype(np.float32), SIDE).mean(2)
+    energy = np.square(luma - cv2.GaussianBlur(luma, (0, 0), 1))
+    inside = _face_alone()
+    return bool(energy[~inside].mean() > BUSIER * energy[inside].mean())
 
 
 def _alone(crop: np.ndarray) -> np.ndarray:
     """The face of a crop (S, S, 3), what is about it softened: (SIDE, SIDE, 3) float32."""
     face = _resized(crop.astype(np.float32), SIDE)
-    inside = (distance_from_face(SIDE) <= ALONE_RADIUS).astype(np.float32)
     soft = cv2.GaussianBlur(face, (0, 0), ALONE_SIGMA)
-    return soft + cv2.GaussianBlur(inside, (0, 0), ALONE_SIGMA / 2)[..., None] * (face - soft)
+    inside = cv2.GaussianBlur(_face_alone().astype(np.float32), (0, 0), ALONE_SIGMA / 2)
+    return soft + inside[..., None] * (face - soft)
+
+
+@lru_cache(maxsize=1)
+def _face_alone() -> np.ndarray:
+    """(SIDE, SIDE) bool: the face without its edge."""
+    inside: np.ndarray = distance_from_face(SIDE) <= ALONE_RADIUS
+    inside.setflags(write=False)
+    return inside
 
 
 def _finer(image: np.ndarray) -> np.ndarray:

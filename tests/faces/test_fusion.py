@@ -87,7 +87,7 @@ def test_a_pattern_about_a_face_is_cloth_and_one_on_it_is_damage():
         for crop in (plain, np.where(about, pattern, plain), np.where(about, plain, pattern), pattern)
     ]
     assert verdicts == [KEPT, KEPT, REPAIRED, REPAIRED]
-    assert networks.looks == 1 + 2 + 2 + 2
+    assert networks.looks == 1 + 2 + 1 + 1
     large = cv2.resize(np.where(about, pattern, plain), (512, 512), interpolation=cv2.INTER_NEAREST)
     assert EvidenceFusion(networks).assess([large])[0].verdict == KEPT
 
