@@ -15,7 +15,7 @@ from daefr_arch.io.resize import resize_square
 
 KEPT, REPAIRED, GUESSED = 'kept', 'repaired', 'guessed'
 SIDE = 256  # pixels at which evidence is known; finer bands exist in larger crops
-KEPT_LUMA, KEPT_CHROMA = 0.95, 0.74  # shares of each band at least, of a face that shows all there is to show
+KEPT_LUMA, KEPT_CHROMA = 0.96, 0.75  # shares of each band at least, of a face that shows all there is to show
 CROPS_OF_PASS = 16  # bounds the memory of a photo with many faces
 # energy of fine detail about a face over that within, at least, of a face worth a second look, without what is beyond
 # this part of its radii
@@ -121,20 +121,25 @@ class EvidenceFusion:
         Noise and dots of a print lie over the face as well as beside it; what does not is cloth, which the network can
         take for them. So a face that shows nothing of it without what is about it is KEPT.
         """
-        judged = self._judge(crops)
-        unsure = [i for i, crop in enumerate(crops) if judged[i].verdict == REPAIRED and _is_busier_about(crop)]
-        for i, alone in zip(unsure, self._judge([_alone(crops[i]) for i in unsure]), strict=True):
-            if alone.verdict == KEPT:
-                judged[i] = alone
-        return judged
-
-    def _judge(self, crops: Sequence[np.ndarray]) -> list[FaceEvidence]:
-        """The evidence of each crop as the network sees it at first."""
         judged = []
         for start in range(0, len(crops), CROPS_OF_PASS):
-            maps = self.networks.evidence(_at_side(crops[start : start + CROPS_OF_PASS]))
-            judged += [_judged(of_one) for of_one in zip(*maps, strict=True)]
+            judged += self._assess([_small(crop) for crop in crops[start : start + CROPS_OF_PASS]])
         return judged
+
+    def _assess(self, faces: Sequence[np.ndarray]) -> list[FaceEvidence]:
+        """One pass of `assess`, of crops at SIDE."""
+        judged = self._judge(faces)
+        unsure = [i for i, face in enumerate(faces) if judged[i].verdict == REPAIRED and _is_busier_about(face)]
+        if unsure:
+            for i, alone in zip(unsure, self._judge([_alone(faces[i]) for i in unsure]), strict=True):
+                if alone.verdict == KEPT:
+                    judged[i] = alone
+        return judged
+
+    def _judge(self, faces: Sequence[np.ndarray]) -> list[FaceEvidence]:
+        """The evidence of each crop at SIDE as the network sees it at first."""
+        maps = self.networks.evidence(to_planes(faces))
+        return [_judged(of_one) for of_one in zip(*maps, strict=True)]
 
     def fuse(
         self,
@@ -220,23 +225,26 @@ _resized = partial(resize_square, enlarging=cv2.INTER_CUBIC)
 
 def _at_side(faces: Sequence[np.ndarray]) -> np.ndarray:
     """(B, 3, SIDE, SIDE) float32, RGB in [-1, 1]."""
-    for face in faces:
-        if face.ndim != 3 or face.shape[2] != 3 or face.shape[0] != face.shape[1]:
-            raise InputError(f'expected aligned faces (S, S, 3) BGR, got an array {face.shape}')
-    return to_planes([_resized(face.astype(np.float32), SIDE) for face in faces])
+    return to_planes([_small(face) for face in faces])
 
 
-def _is_busier_about(crop: np.ndarray) -> bool:
-    """Whether a crop (S, S, 3) has much more fine detail about its face than in it."""
-    luma = _resized(crop.astype(np.float32), SIDE).mean(2)
+def _small(face: np.ndarray) -> np.ndarray:
+    """A crop (S, S, 3) at SIDE, float32."""
+    if face.ndim != 3 or face.shape[2] != 3 or face.shape[0] != face.shape[1]:
+        raise InputError(f'expected aligned faces (S, S, 3) BGR, got an array {face.shape}')
+    return _resized(face.astype(np.float32), SIDE)
+
+
+def _is_busier_about(face: np.ndarray) -> bool:
+    """Whether a crop (SIDE, SIDE, 3) has much more fine detail about its face than in it."""
+    luma = face.mean(2)
     energy = np.square(luma - cv2.GaussianBlur(luma, (0, 0), 1))
     inside = _face_alone()
     return bool(energy[~inside].mean() > BUSIER * energy[inside].mean())
 
 
-def _alone(crop: np.ndarray) -> np.ndarray:
-    """The face of a crop (S, S, 3), what is about it softened: (SIDE, SIDE, 3) float32."""
-    face = _resized(crop.astype(np.float32), SIDE)
+def _alone(face: np.ndarray) -> np.ndarray:
+    """The face of a crop (SIDE, SIDE, 3) float32, what is about it softened."""
     soft = cv2.GaussianBlur(face, (0, 0), ALONE_SIGMA)
     inside = cv2.GaussianBlur(_face_alone().astype(np.float32), (0, 0), ALONE_SIGMA / 2)
     return soft + inside[..., None] * (face - soft)
